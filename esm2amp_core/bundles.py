@@ -1,0 +1,176 @@
+"""The card of a trained model: everything about a bundle that code must not guess.
+
+A bundle is a folder: ``manifest.json``, ``weights.safetensors``, ``selfcheck.json`` and,
+where the language model comes along, ``encoder/``. This module reads the manifest alone and
+knows nothing of torch, so that the web pages can use it; `models.bundle` loads the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from esm2amp_core.errors import BundleError
+from esm2amp_core.features import FEATURE_SETS, FeatureSet
+
+FORMAT = 1
+MANIFEST, WEIGHTS, SELFCHECK, ENCODER = "manifest.json", "weights.safetensors", "selfcheck.json", "encoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRef:
+    """The language model whose features a bundle reads.
+
+    Attributes
+    ----------
+    id : str
+        Hugging Face id or a name; shown to people.
+    revision : str
+        Digest of its weights file, or the hub's commit; empty if not known.
+    width : int
+        Embedding width D.
+    folder : str
+        Where it lies: ``encoder`` inside the bundle, an absolute path, or empty for the Hugging Face cache.
+    """
+
+    id: str
+    width: int
+    revision: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Contents of ``manifest.json``.
+
+    Attributes
+    ----------
+    name, title, summary : str
+        Folder name; what people see; one plain sentence.
+    architecture : str
+        A key of `models.ARCHITECTURES`.
+    sizes : dict of str to int
+        Layer sizes, as the architecture's constructor takes them.
+    feature_set, feature_set_version
+        Which pooled vectors are read.
+    encoder : EncoderRef
+    threshold : float
+        Probability from which a pair is called interacting.
+    labels : tuple of str
+        Names of the two outcomes, negative first.
+    temperature : float
+        Calibration: probability = sigmoid(logit / temperature). 1 where none was fitted.
+    training, metrics : dict
+        Free-form facts: data, exclusions, seed, command; figures per data set.
+    calibration : str
+        How and on what the temperature was fitted.
+    limitations : tuple of str
+    licence, citation : str
+    checksums : dict of str to str
+        SHA-256 of every other file of the bundle, by relative path.
+    versions : dict of str to str
+        Libraries it was made with.
+    """
+
+    name: str
+    title: str
+    summary: str = ""
+    architecture: str
+    sizes: dict[str, int]
+    feature_set: str
+    feature_set_version: int = 1
+    encoder: EncoderRef
+    threshold: float = 0.5
+    labels: tuple[str, str] = ("does not interact", "interacts")
+    temperature: float = 1.0
+    calibration: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    limitations: tuple[str, ...] = ()
+    licence: str = ""
+    citation: str = ""
+    created: str = ""
+    checksums: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise BundleError(f"{self.name} has bundle format {self.format}; this program reads {FORMAT}.")
+        if self.feature_set not in FEATURE_SETS:
+            raise BundleError(f"{self.name} reads unknown features {self.feature_set!r}.",
+                              hint=f"Known: {', '.join(FEATURE_SETS)}.")
+        if FEATURE_SETS[self.feature_set].version != self.feature_set_version:
+            raise BundleError(f"{self.name} reads {self.feature_set} version {self.feature_set_version}, "
+                              f"here is version {FEATURE_SETS[self.feature_set].version}.")
+        if not (0 <= self.threshold <= 1 and math.isfinite(self.temperature) and self.temperature > 0):
+            raise BundleError(f"{self.name} has threshold {self.threshold} and temperature {self.temperature}.",
+                              hint="The threshold lies from 0 to 1, the temperature above 0.")
+
+    @property
+    def features(self) -> FeatureSet:
+        """The feature set itself."""
+        return FEATURE_SETS[self.feature_set]
+
+    def to_json(self) -> str:
+        """Text of ``manifest.json``."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read ``manifest.json``.
+
+        Raises
+        ------
+        BundleError
+            If it is not JSON, a field is missing or unknown, or a value makes no sense.
+        """
+        try:
+            values = json.loads(text)
+            encoder = EncoderRef(**values.pop("encoder"))
+            values["labels"] = tuple(values.get("labels", cls.labels))
+            values["limitations"] = tuple(values.get("limitations", ()))
+            return cls(encoder=encoder, **values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            known = ", ".join(f.name for f in fields(cls))
+            raise BundleError(f"The manifest cannot be read: {error}.", hint=f"Its fields are: {known}.") from None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The card of the bundle in `folder`.
+
+    Raises
+    ------
+    BundleError
+        If there is no readable manifest.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{folder} is not a model bundle: it has no {MANIFEST}.",
+                          hint="`esm2amp models list` shows what is installed.")
+    return Manifest.from_json(path.read_text(encoding="utf-8"))
+
+
+def find_bundles(folders: Iterable[Path]) -> dict[str, Path]:
+    """Bundle folders by name; where two share a name, the one in the earlier folder counts."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return found
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bundle_digest(folder: Path) -> str:
+    """SHA-256 of the manifest: it names every other file by checksum, so it stands for the bundle."""
+    return file_digest(folder / MANIFEST)

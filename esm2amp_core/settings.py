@@ -1,0 +1,72 @@
+"""Choices of the person who installs esm2amp. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from esm2amp_core.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Defaults, overridden by ``ESM2AMP_<NAME>`` environment variables.
+
+    Attributes
+    ----------
+    workspace : Path
+        Folder of the database, job inputs, features and imported models.
+    database_url : str
+        Any SQLAlchemy URL; empty means ``app.sqlite`` in the workspace.
+    models : Path
+        Folder of the bundles that come with the program.
+    bundle : str
+        The bundle used when none is named.
+    device, precision : str
+        ``auto``, or what `Esm2Embedder` accepts.
+    owner : str
+        Name written on new jobs.
+    max_pairs : int
+        Rows accepted in one table.
+    max_file_mb, max_feature_mb, max_job_mb : int
+        Largest uploaded file; disk for the feature cache; disk for inputs of finished jobs.
+    worker_idle_seconds : int
+        A worker started by the app leaves after this long without a job.
+    """
+
+    workspace: Path = REPOSITORY / "data" / "workspace"
+    database_url: str = ""
+    models: Path = REPOSITORY / "data" / "models"
+    bundle: str = "starter"
+    device: str = "auto"
+    precision: str = "auto"
+    owner: str = "local"
+    max_pairs: int = 200_000
+    max_file_mb: int = 100
+    max_feature_mb: int = 4_000
+    max_job_mb: int = 4_000
+    worker_idle_seconds: int = 600
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read ``ESM2AMP_*`` once.
+
+        Raises
+        ------
+        UserError
+            If a value cannot be read as the type of its setting.
+        """
+        chosen: dict[str, object] = {}
+        for field in fields(cls):
+            variable = f"ESM2AMP_{field.name.upper()}"
+            text = os.environ.get(variable)
+            if text is None:
+                continue
+            try:
+                chosen[field.name] = type(field.default)(text)
+            except ValueError:
+                raise UserError(f"{variable} is {text!r}.", hint="Give a whole number.") from None
+        return cls(**chosen)  # type: ignore[arg-type]
