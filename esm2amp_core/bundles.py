@@ -109,7 +109,7 @@ class Manifest:
             raise BundleError(f"{self.name} reads {self.feature_set} version {self.feature_set_version}, "
                               f"here is version {FEATURE_SETS[self.feature_set].version}.")
         if not (0 <= self.threshold <= 1 and math.isfinite(self.temperature) and self.temperature > 0):
-            raise BundleError(f"{self.name} has threshold {self.threshold} and temperature {self.temperature}.",
+            raise BundleError(f"{self.name}: threshold {self.threshold}, temperature {self.temperature}.",
                               hint="The threshold lies from 0 to 1, the temperature above 0.")
 
     @property
@@ -138,7 +138,8 @@ class Manifest:
             return cls(encoder=encoder, **values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             known = ", ".join(f.name for f in fields(cls))
-            raise BundleError(f"The manifest cannot be read: {error}.", hint=f"Its fields are: {known}.") from None
+            raise BundleError(f"The manifest cannot be read: {error}.",
+                              hint=f"Its fields are: {known}.") from None
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from esm2amp_core.errors import Issue, SequenceError, Severity
+from esm2amp_core.errors import SequenceError
 
 STANDARD = frozenset("ACDEFGHIKLMNPQRSTVWY")
 RARE = frozenset("BZUOX")
