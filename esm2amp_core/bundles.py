@@ -166,6 +166,31 @@ def find_bundles(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def locate_bundle(bundle: str | Path, folders: Iterable[Path]) -> Path:
+    """Folder of the bundle a person named: one of those installed in `folders`, or a path.
+
+    Raises
+    ------
+    BundleError
+        If there is no such bundle; the hint lists what is installed.
+    """
+    installed = find_bundles(folders)
+    if str(bundle) in installed:
+        return installed[str(bundle)]
+    if Path(bundle).is_dir():
+        return Path(bundle)
+    raise BundleError(
+        f"There is no model {str(bundle)!r}.",
+        hint=f"Installed: {', '.join(sorted(installed)) or 'none'}. Or give the folder of a bundle.",
+    )
+
+
+def encoder_source(manifest: Manifest, folder: Path) -> str | Path:
+    """Where the encoder of a bundle lies: inside it, in a folder elsewhere, or in the Hugging Face cache."""
+    place = manifest.encoder.folder
+    return folder / place if place else manifest.encoder.id
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:

@@ -70,3 +70,13 @@ class Settings:
             except ValueError:
                 raise UserError(f"{variable} is {text!r}.", hint="Give a whole number.") from None
         return cls(**chosen)  # type: ignore[arg-type]
+
+    @property
+    def feature_cache(self) -> Path:
+        """File of the feature cache."""
+        return self.workspace / "features.sqlite"
+
+    @property
+    def bundle_folders(self) -> tuple[Path, Path]:
+        """Folders that hold bundles: a person's own first."""
+        return self.workspace / "models", self.models

@@ -1,0 +1,204 @@
+"""From pairs to probabilities: one encoder and one classifier, held together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.bundles import encoder_source, locate_bundle, read_manifest
+from esm2amp_core.embed.cache import FeatureCache
+from esm2amp_core.embed.esm2 import Esm2Embedder
+from esm2amp_core.embed.pooled import embed_pooled
+from esm2amp_core.errors import BundleError, Severity
+from esm2amp_core.features import ProteinFeatures
+from esm2amp_core.models.bundle import ModelBundle
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.predictions import RESULT_COLUMNS, PredictionTable, Status
+from esm2amp_core.progress import Report, silent
+from esm2amp_core.sequences import Protein
+from esm2amp_core.settings import Settings
+
+ORDER_NOTE, ORDER_WARNING = 0.01, 0.1
+"""Difference between the probabilities of A-B and B-A that is mentioned, and that is warned of."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Scores pairs with one bundle.
+
+    Attributes
+    ----------
+    bundle : ModelBundle
+    embedder : Esm2Embedder
+    cache : FeatureCache or None
+        Where pooled features are kept between runs.
+
+    Raises
+    ------
+    BundleError
+        If the encoder is not the one whose features the bundle was trained on.
+    """
+
+    bundle: ModelBundle
+    embedder: Esm2Embedder
+    cache: FeatureCache | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.bundle.manifest.encoder
+        if self.embedder.width != wanted.width:
+            raise BundleError(
+                f"{self.bundle.manifest.name} reads features of width {wanted.width}; "
+                f"{self.embedder.name} makes {self.embedder.width}.",
+                hint=f"Use the encoder {wanted.id}.",
+            )
+        if wanted.revision and wanted.revision != self.embedder.revision:
+            raise BundleError(
+                f"{self.bundle.manifest.name} was trained with {wanted.id} revision {wanted.revision}; "
+                f"the installed one is {self.embedder.revision}.",
+                hint="Install that revision, or import the checkpoint again with this encoder.",
+            )
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path = "",
+        *,
+        settings: Settings | None = None,
+        device: str = "",
+        precision: str = "",
+        cache: FeatureCache | None = None,
+    ) -> Predictor:
+        """Load a bundle and its encoder.
+
+        Parameters
+        ----------
+        bundle : str or Path
+            Name of an installed bundle or its folder; empty for the one in the settings.
+        settings : Settings, optional
+            Read from the environment when absent.
+        device, precision : str
+            Empty for those in the settings.
+        cache : FeatureCache, optional
+            The workspace's own when absent.
+
+        Raises
+        ------
+        BundleError, EncoderError
+            If the bundle or its encoder cannot be loaded; the message says what to do.
+        """
+        settings = settings or Settings.from_environment()
+        folder = locate_bundle(bundle or settings.bundle, settings.bundle_folders)
+        manifest = read_manifest(folder)
+        embedder = Esm2Embedder.load(
+            encoder_source(manifest, folder),
+            revision="" if manifest.encoder.folder else manifest.encoder.revision,
+            device=device or settings.device,
+            precision=precision or settings.precision,
+        )
+        if cache is None:
+            cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
+        return cls(ModelBundle.load(folder, device=embedder.device), embedder, cache)
+
+    def predict(self, pairs: PairTable, *, report: Report = silent) -> PredictionTable:
+        """Score every row.
+
+        Returns
+        -------
+        PredictionTable
+            As many rows as `pairs`, in its order; a row that cannot be scored says why.
+        """
+        scored = pd.concat(list(self.batches(pairs, report=report)), ignore_index=True)
+        carried = pairs.frame[pairs.carried].reset_index(drop=True)
+        return PredictionTable(pd.concat([scored, carried], axis=1))
+
+    def batches(
+        self,
+        pairs: PairTable,
+        *,
+        done: Collection[int] = (),
+        batch_rows: int = 1024,
+        report: Report = silent,
+    ) -> Iterator[pd.DataFrame]:
+        """Score the rows that are not `done`, some at a time.
+
+        Yields
+        ------
+        DataFrame, at most `batch_rows` lines
+            Columns as in `RESULT_COLUMNS`; rows in input order, each exactly once.
+        """
+        errors, warnings = pairs.problems(Severity.ERROR), pairs.problems(Severity.WARNING)
+        frame = pairs.frame[["row", "protein_a", "protein_b"]]
+        frame = frame[~frame["row"].isin(done)].reset_index(drop=True)
+        runnable = frame[~frame["row"].isin(errors)]
+        features, failures = embed_pooled(
+            _proteins_of(runnable, pairs), self.embedder, cache=self.cache, report=report
+        )
+        digest_of = {name: protein.digest for name, protein in pairs.proteins.items()}
+        rows = features.rows()
+        for start in range(0, max(len(frame), 1), batch_rows):
+            report("Scoring pairs", start, len(frame))
+            part = frame.iloc[start : start + batch_rows].reset_index(drop=True)
+            index = np.array(
+                [[rows.get(digest_of.get(name, ""), -1) for name in part[side]]
+                 for side in ("protein_a", "protein_b")],
+                dtype=np.int64,
+            ).reshape(2, len(part))
+            reasons = [
+                errors.get(row) or " ".join(
+                    f"{name}: {failures[digest_of[name]]}"
+                    for name in dict.fromkeys((a, b)) if digest_of.get(name) in failures
+                )
+                for row, a, b in part.itertuples(index=False)
+            ]
+            yield self._score(part, index, reasons, warnings, features)
+        report("Scoring pairs", len(frame), len(frame))
+
+    def _score(
+        self,
+        part: pd.DataFrame,
+        index: np.ndarray,
+        reasons: list[str],
+        warnings: dict[int, str],
+        features: ProteinFeatures,
+    ) -> pd.DataFrame:
+        """Score one batch; `index` (2, n) holds rows of `features`, `reasons` why a row cannot be scored."""
+        scorable = np.array([not reason for reason in reasons], dtype=bool)
+        logit, difference = np.full(len(part), np.nan), np.zeros(len(part))
+        if scorable.any():
+            columns = self.bundle.manifest.features.columns
+            a, b = (features.values[rows[scorable]][:, columns] for rows in index)
+            logit[scorable], difference[scorable] = self.bundle.logits(a, b)
+        probability = self.bundle.probabilities(logit)
+        interacts = pd.array(probability >= self.bundle.manifest.threshold, dtype="boolean")
+        interacts[~scorable] = pd.NA
+        outcome = [
+            (Status.ERROR.value, reason) if reason else _outcome(warnings.get(row, ""), gap)
+            for row, reason, gap in zip(part["row"], reasons, difference, strict=True)
+        ]
+        scored = part.assign(
+            probability=probability,
+            logit=logit,
+            interacts=interacts,
+            status=[status for status, _ in outcome],
+            message=[message for _, message in outcome],
+        )
+        return scored[list(RESULT_COLUMNS)]
+
+
+def _proteins_of(frame: pd.DataFrame, pairs: PairTable) -> list[Protein]:
+    """Proteins that the rows name, each once."""
+    names = pd.unique(pd.concat([frame["protein_a"], frame["protein_b"]]))
+    return [pairs.proteins[name] for name in names if name in pairs.proteins]
+
+
+def _outcome(warning: str, difference: float) -> tuple[str, str]:
+    """Status and message of a scored row; `difference` is between the probabilities of A-B and B-A."""
+    notes = [warning] if warning else []
+    if difference >= ORDER_NOTE:
+        notes.append(f"The orders A-B and B-A differ by {difference:.2f} in probability; this is their mean.")
+    warned = bool(warning) or difference >= ORDER_WARNING
+    return (Status.WARNING if warned else Status.OK).value, " ".join(notes)
