@@ -1,0 +1,1 @@
+"""The command line: the same calls that pages and notebooks make."""

@@ -1,0 +1,49 @@
+"""What the command line shows while it works: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from esm2amp_core.progress import Report
+
+# Results go to standard output, everything about the run to standard error.
+NOTES = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+OUTPUT = Console(highlight=False, markup=False, soft_wrap=True)
+LOG_SECONDS = 10.0
+
+
+@contextmanager
+def reporting() -> Iterator[Report]:
+    """Give a `Report` that draws a bar on a terminal and otherwise prints a line now and then."""
+    if not NOTES.is_terminal:
+        yield _plain_lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=NOTES, transient=True) as progress:
+        tasks = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def _plain_lines() -> Report:
+    """A report that prints each stage's beginning and end, and a line every few seconds between."""
+    last: dict[str, float] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage in last and done < total and now - last[stage] < LOG_SECONDS:
+            return
+        last[stage] = now
+        NOTES.print(f"{stage}: {done:,} of {total:,}")
+
+    return report

@@ -1,0 +1,55 @@
+"""``esm2amp``: the commands, and the one place where their errors become exit codes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from esm2amp_core import __version__
+from esm2amp_core.cli import jobs, models, predicting
+from esm2amp_core.cli.console import NOTES, OUTPUT
+from esm2amp_core.errors import UserError
+
+BAD_INPUT, UNEXPECTED, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Predict protein-protein interactions from sequence (ESM2_AMP). Nothing leaves this machine.",
+)
+app.command()(predicting.predict)
+app.command()(predicting.embed)
+app.add_typer(models.app, name="models", help="Installed models: list, show, check, import, download.")
+app.add_typer(jobs.app, name="jobs", help="The job history of the app.")
+app.command()(jobs.worker)
+app.command(name="app")(jobs.run_app)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    OUTPUT.print(f"esm2amp {__version__}")
+
+
+def main() -> None:
+    """Run a command; exit 0 if all is well, 3 if some rows have errors, 2 for bad usage or input."""
+    # The libraries' chatter about kernels and tokenizers says nothing to the person at the terminal.
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    try:
+        app()
+    except UserError as error:
+        NOTES.print(f"esm2amp: {error}")
+        for detail in error.details[:20]:
+            NOTES.print(f"  {detail}")
+        if len(error.details) > 20:
+            NOTES.print(f"  ... and {len(error.details) - 20:,} more.")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        NOTES.print("esm2amp: stopped.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(UNEXPECTED)

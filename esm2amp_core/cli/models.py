@@ -1,0 +1,101 @@
+"""``esm2amp models``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esm2amp_core.bundles import Manifest, find_bundles, locate_bundle, read_manifest
+from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
+from esm2amp_core.errors import BundleError
+from esm2amp_core.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name of an installed model, or its folder.")]
+SELF_CHECK_FAILED = 3
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the installed models."""
+    table = Table("name", "architecture", "encoder", "title", box=None)
+    for name, folder in find_bundles(Settings.from_environment().bundle_folders).items():
+        try:
+            manifest = read_manifest(folder)
+        except BundleError as error:
+            table.add_row(name, "damaged", "", str(error))
+            continue
+        table.add_row(name, manifest.architecture, manifest.encoder.id, manifest.title)
+    OUTPUT.print(table)
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Show a model's card."""
+    manifest = read_manifest(locate_bundle(name, Settings.from_environment().bundle_folders))
+    for field, value in asdict(manifest).items():
+        plain = isinstance(value, str | int | float)
+        OUTPUT.print(f"{field}: {value if plain else json.dumps(value, ensure_ascii=False, indent=2)}")
+
+
+@app.command()
+def check(name: Name) -> None:
+    """Verify a model's checksums and score its own three pairs again."""
+    from esm2amp_core.predictor import Predictor
+    from esm2amp_core.selfcheck import run_self_check
+
+    cases = run_self_check(Predictor.load(name))
+    for case in cases:
+        verdict = "as shipped" if case.passed else f"shipped with {case.expected:.6f}: DIFFERENT"
+        OUTPUT.print(f"pair {case.number}: probability {case.found:.6f}, {verdict}")
+    if not all(case.passed for case in cases):
+        raise typer.Exit(SELF_CHECK_FAILED)
+
+
+@app.command("import")
+def import_model(
+    architecture: Annotated[str, typer.Option(help="amps, amp_cse, gru, mean or dpm.")],
+    checkpoint: Annotated[Path, typer.Option(help="The authors' .pth file.")],
+    encoder: Annotated[str, typer.Option(help="Folder or Hugging Face id of its ESM-2 model.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the new bundle.")] = None,
+) -> None:
+    """Turn a published checkpoint into a model that the app and this command use."""
+    from esm2amp_core.installing import import_checkpoint
+
+    manifest, folder = import_checkpoint(architecture, checkpoint, encoder, folder=output)
+    _tell_installed(manifest, folder)
+
+
+@app.command()
+def download(
+    what: Annotated[str, typer.Argument(help="amps, amp_cse, dpm, gru, or the id of an encoder.")],
+    file: Annotated[str, typer.Option(help="Name of the file, where several could be meant.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licence without being asked.")] = False,
+) -> None:
+    """Fetch a published model from figshare and its encoder from the Hugging Face hub.
+
+    The only command that touches the network.
+    """
+    from esm2amp_core.installing import download_encoder, download_model
+    from esm2amp_core.models import ARCHITECTURES
+
+    def confirm(terms: str) -> None:
+        NOTES.print(terms)
+        if not yes:
+            typer.confirm("Go on?", abort=True, err=True)
+
+    with reporting() as report:
+        if what not in ARCHITECTURES:
+            NOTES.print(f"Encoder {what} is installed in {download_encoder(what, report=report)}.")
+            return
+    manifest, folder = download_model(what, file_name=file, confirm=confirm)
+    _tell_installed(manifest, folder)
+
+
+def _tell_installed(manifest: Manifest, folder: Path) -> None:
+    NOTES.print(f"{manifest.title} is installed in {folder}. Use it with --bundle {manifest.name}.")

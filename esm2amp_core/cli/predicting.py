@@ -1,0 +1,100 @@
+"""``esm2amp predict`` and ``esm2amp embed``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esm2amp_core.cli.console import NOTES, reporting
+from esm2amp_core.errors import SequenceError, UserError
+from esm2amp_core.settings import Settings
+
+SOME_ROWS_FAILED = 3
+
+Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+def predict(
+    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV or XLSX.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Results: .csv, .parquet or .xlsx.")],
+    sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
+    bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
+    precision: Precision = "",
+    device: Device = "",
+) -> None:
+    """Score every pair of a table; each row comes back, in order, with a result or a reason.
+
+    A column mapping is not needed when the columns are called protein_a, protein_b (and
+    sequence_a, sequence_b), Protein1, Protein2, ProteinA, ProteinB or id1, id2.
+    """
+    from esm2amp_core.exports import check_suffix, write
+    from esm2amp_core.pairs import read_pairs
+
+    check_suffix(output)
+    _check_folder(output)
+    settings = Settings.from_environment()
+    table = read_pairs(
+        pairs, sequences=sequences, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
+    )
+    from esm2amp_core.predictor import Predictor  # after the input: a bad file need not wait for torch
+
+    with reporting() as report:
+        predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
+        result = predictor.predict(table, report=report)
+    write(result, output)
+    NOTES.print(
+        f"{len(result):,} rows written to {output}: {len(result) - result.n_errors:,} scored, "
+        f"{result.n_errors:,} with errors (model: {predictor.bundle.manifest.title})."
+    )
+    if result.n_errors:
+        raise typer.Exit(SOME_ROWS_FAILED)
+
+
+def embed(
+    fasta: Annotated[Path, typer.Argument(help="FASTA file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Features: .npz or .h5.")],
+    encoder: Annotated[str, typer.Option(help="Folder or Hugging Face id of an ESM-2 model.")] = "",
+    precision: Precision = "",
+    device: Device = "",
+) -> None:
+    """Write pooled ESM-2 features of every protein, in input order.
+
+    The .npz holds ids (N,), cls, eos, mean (N, D) and segments (N, 10, D), float32. The .h5 is the
+    table that the ESM2_AMP authors' scripts read (key "df").
+    """
+    from esm2amp_core.feature_files import check_suffix, write_features
+    from esm2amp_core.sequences import read_fasta
+
+    check_suffix(output)
+    _check_folder(output)
+    settings = Settings.from_environment()
+    proteins, issues = read_fasta(fasta, max_file_mb=settings.max_file_mb)
+    for issue in issues:
+        NOTES.print(f"esm2amp: {issue}")
+    if not proteins:
+        raise SequenceError(f"{fasta} holds no usable protein.", hint="It must be a FASTA file.")
+
+    from esm2amp_core.installing import load_encoder
+
+    with reporting() as report:
+        features, failures = load_encoder(
+            encoder, settings=settings, device=device, precision=precision
+        ).pooled(proteins, report=report)
+    for protein in proteins:
+        if protein.digest in failures:
+            NOTES.print(f"esm2amp: {protein.id}: {failures[protein.digest]}")
+    kept = [protein for protein in proteins if protein.digest not in failures]
+    write_features(kept, features, output)
+    n_failed = len(proteins) - len(kept)
+    NOTES.print(f"{len(kept):,} proteins written to {output}; {n_failed:,} left out with a reason above.")
+
+
+def _check_folder(output: Path) -> None:
+    """Refuse before the work what cannot be written after it."""
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"The folder of {output} does not exist.", hint="Create it first.")
+    if output.is_dir():
+        raise UserError(f"{output} is a folder.", hint="Name a file.")

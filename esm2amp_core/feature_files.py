@@ -1,0 +1,77 @@
+"""Pooled features as files that other programs read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.errors import UserError
+from esm2amp_core.features import POOLED_TOKENS, SEGMENTS, ProteinFeatures
+from esm2amp_core.sequences import Protein
+
+SUFFIXES = (".npz", ".h5")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file name whose ending says no known format.
+
+    Raises
+    ------
+    UserError
+        With the known endings.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path.name}: features are written as {' or '.join(SUFFIXES)}.",
+                        hint="Choose one of these endings.")
+
+
+def write_features(proteins: Sequence[Protein], features: ProteinFeatures, path: Path) -> None:
+    """Write one entry per protein, in the order given, whole or not at all.
+
+    Parameters
+    ----------
+    proteins : sequence of Protein, length=N
+        Each with features; ids may repeat.
+    features : ProteinFeatures
+    path : Path
+        ``.npz``: arrays ids (N,), cls, eos, mean (N, D), segments (N, 10, D), float32.
+        ``.h5``: the table of the ESM2_AMP scripts, key "df": Entry, ESM2_cls0 ..., ESM2_eos0 ...,
+        ESM2_mean0 ..., ESM2_segment0_mean0 ...
+    """
+    rows = features.rows()
+    values = features.values[[rows[protein.digest] for protein in proteins]]
+    ids = [protein.id for protein in proteins]
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        if path.suffix.lower() == ".npz":
+            _write_npz(ids, values, part)
+        else:
+            _write_h5(ids, values, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.",
+                        hint="Check the folder and the space left.") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_npz(ids: list[str], values: np.ndarray, path: Path) -> None:
+    """Values (N, 13, D) as one array per kind of token."""
+    single = {token: values[:, POOLED_TOKENS.index(token)] for token in ("cls", "eos", "mean")}
+    segments = values[:, [POOLED_TOKENS.index(token) for token in SEGMENTS]]
+    np.savez(path, ids=np.array(ids, dtype=str), **single, segments=segments)
+
+
+def _write_h5(ids: list[str], values: np.ndarray, path: Path) -> None:
+    """Values (N, 13, D) as the wide table of the published scripts."""
+    # The published names: ESM2_cls0, but ESM2_segment0_mean0.
+    names = [f"ESM2_{token}_mean" if token in SEGMENTS else f"ESM2_{token}" for token in POOLED_TOKENS]
+    columns = [f"{name}{i}" for name in names for i in range(values.shape[2])]
+    table = pd.DataFrame(values.reshape(len(ids), -1), columns=columns)
+    table.insert(0, "Entry", pd.Series(ids, dtype=object))
+    table.columns = table.columns.astype(object)
+    table.to_hdf(path, key="df", mode="w")

@@ -1,0 +1,123 @@
+"""The shape of the package, as a test: imports point one way, heavy libraries stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "esm2amp_core"
+
+NOUNS = {"errors", "settings", "progress", "sequences", "tables", "features", "pairs", "predictions", "jobs",
+         "bundles"}  # fmt: skip
+MAY_IMPORT = {
+    "errors": set(),
+    "progress": set(),
+    "settings": {"errors"},
+    "sequences": {"errors", "tables", "settings"},
+    "tables": {"errors", "settings"},
+    "features": {"errors"},
+    "pairs": {"errors", "sequences", "tables", "settings"},
+    "predictions": {"errors"},
+    "jobs": {"errors"},
+    "bundles": {"errors", "features"},
+    "exports": NOUNS,
+    "feature_files": NOUNS,
+    "figures": NOUNS,
+    "embed": NOUNS,
+    "models": NOUNS,
+    "predictor": NOUNS | {"embed", "models"},
+    "selfcheck": NOUNS | {"predictor"},
+    "installing": NOUNS | {"embed", "models", "predictor", "selfcheck"},
+    "store": NOUNS,
+    "workspace": NOUNS | {"store", "tasks"},
+    "tasks": NOUNS | {"store", "workspace", "predictor", "embed"},
+    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing"},
+    "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "predictor", "selfcheck", "models",
+                    "embed"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}  # fmt: skip
+PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "workspace", "tasks.kinds"}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Names of esm2amp_core's modules that a file imports, without the package's name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "esm2amp_core":
+                names |= {f"esm2amp_core.{alias.name}" for alias in node.names}
+            names.add(node.module)
+    return {name.removeprefix("esm2amp_core.") for name in names if name.startswith("esm2amp_core.")}
+
+
+def part_of(path: Path) -> str:
+    """First folder or file below the package."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def test_imports_only_point_down():
+    offences = []
+    for path in CORE.rglob("*.py"):
+        part = part_of(path)
+        allowed = MAY_IMPORT[part] | {part}
+        offences += [
+            f"{path.relative_to(ROOT)} imports {name}"
+            for name in sorted(imported_modules(path))
+            if name.split(".")[0] not in allowed and not name.startswith("__version__")
+        ]
+    assert offences == []
+
+
+def test_pages_see_nouns_workspace_and_figures_only():
+    offences = []
+    for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
+        offences += [
+            f"{path.relative_to(ROOT)} imports {name}"
+            for name in sorted(imported_modules(path))
+            if name not in PAGES_MAY_IMPORT and name.split(".")[0] not in PAGES_MAY_IMPORT
+        ]
+    assert offences == []
+
+
+def test_the_core_knows_nothing_of_streamlit():
+    files = [path for path in CORE.rglob("*.py") if "streamlit" in _top_level_imports(path)]
+    assert files == []
+
+
+def test_package_inits_import_nothing_of_ours():
+    for path in CORE.rglob("__init__.py"):
+        assert not imported_modules(path), path
+
+
+def test_pages_are_short():
+    assert {path.name: n for path in (ROOT / "pages").glob("*.py") if (n := _n_lines(path)) > 80} == {}
+
+
+@pytest.mark.parametrize("module", ["workspace", "exports", "pairs", "tasks.kinds", "bundles", "cli.main"])
+def test_light_modules_load_without_torch(module):
+    code = (
+        f"import sys, esm2amp_core.{module}; "
+        "sys.exit(', '.join(sorted({'torch', 'transformers', 'sklearn', 'streamlit'} & set(sys.modules))))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def _top_level_imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def _n_lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
