@@ -1,0 +1,29 @@
+"""Classifiers: what turns the pooled features of two proteins into one score.
+
+`ARCHITECTURES` names every one of them. A new one is a file here that subclasses
+`classifier.Classifier`, and a line below. Importing this package loads no torch; `resolve` does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+ARCHITECTURES = {
+    "amps": "esm2amp_core.models.amp:Amps",
+    "amp_cse": "esm2amp_core.models.amp:AmpCse",
+    "gru": "esm2amp_core.models.gru:Gru",
+    "mean": "esm2amp_core.models.mean:Mean",
+    "dpm": "esm2amp_core.models.dpm:Dpm",
+}
+
+
+def resolve(name: str) -> type:
+    """The class of an architecture.
+
+    Raises
+    ------
+    KeyError
+        If `ARCHITECTURES` does not name it.
+    """
+    module, _, attribute = ARCHITECTURES[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,90 @@
+"""ESM2_AMPS and ESM2_AMP_CSE: a transformer over the segments of both proteins (doi 10.1093/bib/bbaf434)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from esm2amp_core.models.classifier import Classifier, Scores, State, count_layers, shape_of
+from esm2amp_core.models.heads import mlp_head, mlp_sizes
+from esm2amp_core.models.transformer import TransformerEncoder
+
+PUBLISHED_HEADS = 8
+LAYERS = "transformer_encoder.layers."
+
+
+class Amps(Classifier):
+    """Reads ten segments per protein; the score does not depend on the order of the tokens.
+
+    Parameters
+    ----------
+    width : int
+        Embedding width D, divisible by `heads`.
+    layers, heads, feedforward : int
+        Of the transformer encoder.
+    hidden1, hidden2 : int
+        Of the head.
+    dropout : float
+        Rate while training; none in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If `heads` does not divide `width`.
+    """
+
+    feature_set = "segments"
+    is_symmetric = True
+
+    def __init__(
+        self,
+        width: int = 1280,
+        layers: int = 6,
+        heads: int = PUBLISHED_HEADS,
+        feedforward: int = 2048,
+        hidden1: int = 640,
+        hidden2: int = 240,
+        *,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.sizes = {
+            "width": width, "layers": layers, "heads": heads, "feedforward": feedforward,
+            "hidden1": hidden1, "hidden2": hidden2,
+        }  # fmt: skip
+        self.transformer_encoder = TransformerEncoder(width, layers, heads, feedforward, dropout)
+        self.mlp_layers = mlp_head(width, hidden1, hidden2)
+
+    def forward(self, tokens: Tensor) -> Scores:
+        """Score pairs; see `Classifier.forward`."""
+        encoded, attention = self.transformer_encoder(tokens)  # (B, 2T, D), layers x (B, H, 2T, 2T)
+        return Scores(self.mlp_layers(encoded.mean(dim=1)).squeeze(-1), attention)
+
+    @classmethod
+    def sizes_from(cls, state: State) -> dict[str, int]:
+        """Layer sizes as the tensors show them; see `Classifier.sizes_from`."""
+        feedforward, _ = shape_of(state, f"{LAYERS}0.linear1.weight")
+        return {
+            "layers": count_layers(state, LAYERS),
+            "heads": PUBLISHED_HEADS,
+            "feedforward": feedforward,
+            **mlp_sizes(state),
+        }
+
+
+class AmpCse(Amps):
+    """Reads cls, eos and ten segments per protein; otherwise as `Amps`."""
+
+    feature_set = "cls_eos_segments"
+
+    def __init__(
+        self,
+        width: int = 1280,
+        layers: int = 6,
+        heads: int = PUBLISHED_HEADS,
+        feedforward: int = 2048,
+        hidden1: int = 480,
+        hidden2: int = 240,
+        *,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__(width, layers, heads, feedforward, hidden1, hidden2, dropout=dropout)

@@ -1,0 +1,260 @@
+"""Model bundles: a trained classifier in a folder, saved and loaded without executing anything."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from esm2amp_core.bundles import (
+    ENCODER,
+    MANIFEST,
+    SELFCHECK,
+    WEIGHTS,
+    Manifest,
+    bundle_digest,
+    file_digest,
+    read_manifest,
+)
+from esm2amp_core.errors import BundleError
+from esm2amp_core.models import ARCHITECTURES, resolve
+from esm2amp_core.models.classifier import Classifier
+from esm2amp_core.models.integrity import ENCODER_SUFFIXES, verify_files
+from esm2amp_core.models.scoring import score_pairs, sigmoid
+from esm2amp_core.models.weights import as_float32
+
+LIBRARIES = ("torch", "transformers", "safetensors", "numpy", "esm2amp")
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A classifier with everything needed to turn its logits into calls.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    folder : Path or None
+        Where it was loaded from; None for one that was never saved.
+    digest : str
+        SHA-256 that stands for the whole bundle; empty for one that was never saved.
+    classifier : Classifier
+        In evaluation mode, on its device.
+    """
+
+    manifest: Manifest
+    folder: Path | None
+    digest: str
+    classifier: Classifier
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str | torch.device = "cpu") -> Self:
+        """Read a bundle.
+
+        Parameters
+        ----------
+        folder : Path
+        device : str or torch.device
+            Where the classifier computes.
+
+        Raises
+        ------
+        BundleError
+            If a file is missing, changed or not what the manifest says, or a weight is not a number.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        verify_files(folder, manifest)
+        try:
+            state = as_float32(load_file(folder / WEIGHTS))
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{WEIGHTS} of {manifest.name} cannot be read: {error}.") from None
+        architecture = _architecture(manifest)
+        sizes = architecture.sizes_from(state)
+        # Tensors cannot show the number of heads; every other size they do.
+        if "heads" in sizes:
+            sizes["heads"] = manifest.sizes.get("heads", sizes["heads"])
+        _agree(manifest, architecture, sizes)
+        classifier = architecture.from_state(sizes, state).to(device)
+        return cls(manifest, folder, bundle_digest(folder), classifier)
+
+    @classmethod
+    def in_memory(cls, manifest: Manifest, classifier: Classifier) -> Self:
+        """A bundle that is not, or not yet, on disk.
+
+        Raises
+        ------
+        BundleError
+            If the manifest describes another classifier.
+        """
+        _agree(manifest, _architecture(manifest), classifier.sizes)
+        return cls(manifest, None, "", classifier.eval())
+
+    def logits(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score pairs: one logit per unordered pair.
+
+        A classifier that is not symmetric scores both orders; the pair's logit is the mean of the two.
+
+        Parameters
+        ----------
+        a, b : ndarray, dtype=float32, shape=(N, T, D)
+            Features of the first and of the second proteins, tokens as in the manifest's feature set.
+
+        Returns
+        -------
+        logits : ndarray, dtype=float64, shape=(N,)
+            Exactly equal for (a, b) and (b, a) in the same call.
+        order_difference : ndarray, dtype=float64, shape=(N,)
+            How much the probabilities of the two orders differ; 0 where they cannot.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are not those of the feature set.
+        """
+        expected = (len(a), len(self.manifest.features.tokens), self.manifest.sizes["width"])
+        if a.shape != expected or b.shape != expected:
+            raise ValueError(f"Features of shape {a.shape} and {b.shape} do not fit {expected}.")
+        one_order, other_order = score_pairs(self.classifier, a, b)
+        difference = np.abs(self.probabilities(one_order) - self.probabilities(other_order))
+        return (one_order + other_order) / 2, difference
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities: sigmoid(logit / temperature), same shape as `logits`."""
+        return sigmoid(np.asarray(logits, dtype=np.float64) / self.manifest.temperature)
+
+
+def save_bundle(
+    folder: Path,
+    manifest: Manifest,
+    classifier: Classifier,
+    *,
+    encoder_folder: Path | None = None,
+    selfcheck: Mapping[str, Any],
+    replace_existing: bool = False,
+) -> Manifest:
+    """Write a bundle: the whole folder appears at once, or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The new bundle.
+    manifest : Manifest
+        Checksums and library versions are filled in here, as is the place of an encoder that comes along.
+    classifier : Classifier
+    encoder_folder : Path, optional
+        A language model to copy into the bundle: its .json, .txt and .safetensors files.
+    selfcheck : mapping
+        Contents of ``selfcheck.json``: ``tolerance`` and ``cases``.
+    replace_existing : bool
+        Put it in the place of a bundle that is there already.
+
+    Returns
+    -------
+    Manifest
+        As written.
+
+    Raises
+    ------
+    BundleError
+        If the folder exists, the manifest describes another classifier, or a weight is not a number.
+    """
+    folder = Path(folder)
+    _agree(manifest, _architecture(manifest), classifier.sizes)
+    state = as_float32(classifier.state_dict())
+    if folder.exists() and not replace_existing:
+        raise _exists(folder)
+    part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+    part.mkdir(parents=True)
+    try:
+        save_file(state, part / WEIGHTS)
+        (part / SELFCHECK).write_text(json.dumps(selfcheck, indent=2) + "\n", encoding="utf-8")
+        if encoder_folder is not None:
+            _copy_encoder(Path(encoder_folder), part / ENCODER)
+            manifest = replace(manifest, encoder=replace(manifest.encoder, folder=ENCODER))
+        files = sorted(path for path in part.rglob("*") if path.is_file())
+        manifest = replace(
+            manifest,
+            checksums={path.relative_to(part).as_posix(): file_digest(path) for path in files},
+            versions={library: version(library) for library in LIBRARIES},
+        )
+        (part / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        _put_in_place(part, folder, replace_existing=replace_existing)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return manifest
+
+
+def _architecture(manifest: Manifest) -> type[Classifier]:
+    if manifest.architecture not in ARCHITECTURES:
+        raise BundleError(
+            f"{manifest.name} has the unknown architecture {manifest.architecture!r}.",
+            hint=f"Known: {', '.join(ARCHITECTURES)}.",
+        )
+    return resolve(manifest.architecture)
+
+
+def _agree(manifest: Manifest, architecture: type[Classifier], sizes: Mapping[str, int]) -> None:
+    """Refuse a manifest that describes another classifier than the weights."""
+    stated = manifest.sizes
+    if not isinstance(stated, dict) or any(type(size) is not int or size < 1 for size in stated.values()):
+        raise BundleError(f"{manifest.name}: its sizes {stated!r} are not whole numbers from 1.")
+    if differing := sorted(
+        f"{name} {stated.get(name, 'missing')} (weights: {sizes.get(name, 'no such size')})"
+        for name in {*stated, *sizes}
+        if stated.get(name) != sizes.get(name)
+    ):
+        raise BundleError(f"{manifest.name}: manifest and weights disagree: {', '.join(differing)}.")
+    if sizes["width"] % sizes.get("heads", 1):
+        raise BundleError(
+            f"{manifest.name}: a width of {sizes['width']} cannot be shared by {sizes['heads']} heads."
+        )
+    if manifest.encoder.width != sizes["width"]:
+        raise BundleError(
+            f"{manifest.name} reads features of width {sizes['width']}, "
+            f"but its encoder {manifest.encoder.id} is said to make {manifest.encoder.width}."
+        )
+    if manifest.feature_set != architecture.feature_set:
+        raise BundleError(
+            f"{manifest.name}: {manifest.architecture} reads {architecture.feature_set!r}, "
+            f"its manifest says {manifest.feature_set!r}."
+        )
+
+
+def _copy_encoder(source: Path, target: Path) -> None:
+    """Copy what a language model consists of; the folder's other files stay behind."""
+    files = [path for path in sorted(source.iterdir()) if path.suffix in ENCODER_SUFFIXES]
+    if not (source / "config.json").is_file() or not any(path.suffix == ".safetensors" for path in files):
+        raise BundleError(
+            f"{source} is not a language model: it needs config.json and a .safetensors file of weights."
+        )
+    target.mkdir()
+    for path in files:
+        shutil.copyfile(path, target / path.name)
+
+
+def _put_in_place(part: Path, folder: Path, *, replace_existing: bool) -> None:
+    """Rename the finished folder to its name; an existing one steps aside first, and back if that fails."""
+    aside = part.with_suffix(".old")
+    if replace_existing and folder.exists():
+        folder.rename(aside)
+    try:
+        part.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise _exists(folder) from None
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exists(folder: Path) -> BundleError:
+    return BundleError(f"{folder} exists already.", hint="Remove it or name another folder.")

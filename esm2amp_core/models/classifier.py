@@ -1,0 +1,134 @@
+"""What every classifier is, and how one is built from stored weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from esm2amp_core.errors import BundleError
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Outcome of one forward pass over B pairs.
+
+    Attributes
+    ----------
+    logits : Tensor, shape=(B,)
+        Probability = sigmoid(logit).
+    attention : tuple of Tensor, each shape=(B, H, 2T, 2T)
+        Per layer and head: row i says how much token i takes from each token; rows sum to 1.
+        Empty for classifiers without attention.
+    """
+
+    logits: Tensor
+    attention: tuple[Tensor, ...] = ()
+
+
+class Classifier(nn.Module, ABC):
+    """Reads the tokens of a pair, gives one logit.
+
+    The constructor takes the layer sizes by name, each with the published value as default, and
+    the dropout rate where the body has dropout. `sizes` keeps them, so that a bundle can be written.
+
+    Attributes
+    ----------
+    feature_set : str
+        Key of `features.FEATURE_SETS`: the tokens it reads of each protein.
+    is_symmetric : bool
+        True where the score of (A, B) is that of (B, A) by construction.
+    sizes : dict of str to int
+        As the constructor takes them; ``width`` is the embedding width D.
+    """
+
+    feature_set: ClassVar[str]
+    is_symmetric: ClassVar[bool]
+    sizes: dict[str, int]
+
+    @abstractmethod
+    def forward(self, tokens: Tensor) -> Scores:
+        """Score pairs.
+
+        Parameters
+        ----------
+        tokens : Tensor, dtype=float32, shape=(B, 2T, D)
+            The T tokens of protein A, then those of B, in the order of the feature set.
+        """
+
+    @classmethod
+    @abstractmethod
+    def sizes_from(cls, state: State) -> dict[str, int]:
+        """Layer sizes as the tensors of a state dict show them.
+
+        Tensors cannot show the number of attention heads: it is the published 8.
+
+        Raises
+        ------
+        BundleError
+            If a tensor that tells a size is missing or not of the expected rank.
+        """
+
+    @classmethod
+    def from_state(cls, sizes: Mapping[str, int], state: State) -> Self:
+        """A classifier with stored weights, ready to score.
+
+        Raises
+        ------
+        BundleError
+            If names or shapes do not fit; the details list every one that does not.
+        """
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+            classifier = cls(**sizes)
+        if problems := misfits(classifier, state):
+            raise BundleError(
+                f"The weights do not fit the architecture: {'; '.join(problems[:3])}"
+                f"{f' and {len(problems) - 3} more' if len(problems) > 3 else ''}.",
+                hint="Check that the architecture is the one the weights were trained with.",
+                details=problems,
+            )
+        classifier.load_state_dict(dict(state), strict=True, assign=True)
+        return classifier.eval().requires_grad_(False)
+
+
+def misfits(classifier: nn.Module, state: State) -> list[str]:
+    """Every way in which a state dict does not fit, one phrase each; empty if it fits."""
+    wanted = classifier.state_dict()
+    missing = [f"{name!r} is missing" for name in wanted if name not in state]
+    surplus = [f"{name!r} is not part of it" for name in state if name not in wanted]
+    misshaped = [
+        f"{name!r} has shape {tuple(state[name].shape)} where {tuple(tensor.shape)} is needed"
+        for name, tensor in wanted.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    return missing + surplus + misshaped
+
+
+def shape_of(state: State, name: str, rank: int = 2) -> tuple[int, ...]:
+    """Shape of a tensor that tells a size.
+
+    Raises
+    ------
+    BundleError
+        If it is missing or has another rank, or an axis of length 0.
+    """
+    if name not in state:
+        raise BundleError(
+            f"The weights have no {name!r}.", hint="They belong to another architecture, or are incomplete."
+        )
+    shape = tuple(state[name].shape)
+    if len(shape) != rank or 0 in shape:
+        raise BundleError(f"{name!r} has shape {shape}; a shape of {rank} axes is needed.")
+    return shape
+
+
+def count_layers(state: State, prefix: str) -> int:
+    """How many different numbers follow `prefix` in the names of a state dict."""
+    numbers = {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
+    return len(numbers)

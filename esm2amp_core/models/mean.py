@@ -1,0 +1,37 @@
+"""The published ablation: the head of ESM2_AMPS on the mean of all tokens, without a transformer."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from esm2amp_core.models.classifier import Classifier, Scores, State
+from esm2amp_core.models.heads import mlp_head, mlp_sizes
+
+
+class Mean(Classifier):
+    """Averages the segments of both proteins and classifies the average.
+
+    Parameters
+    ----------
+    width : int
+        Embedding width D.
+    hidden1, hidden2 : int
+        Of the head.
+    """
+
+    feature_set = "segments"
+    is_symmetric = True
+
+    def __init__(self, width: int = 1280, hidden1: int = 640, hidden2: int = 240) -> None:
+        super().__init__()
+        self.sizes = {"width": width, "hidden1": hidden1, "hidden2": hidden2}
+        self.mlp_layers = mlp_head(width, hidden1, hidden2)
+
+    def forward(self, tokens: Tensor) -> Scores:
+        """Score pairs; see `Classifier.forward`."""
+        return Scores(self.mlp_layers(tokens.mean(dim=1)).squeeze(-1))
+
+    @classmethod
+    def sizes_from(cls, state: State) -> dict[str, int]:
+        """Layer sizes as the tensors show them; see `Classifier.sizes_from`."""
+        return mlp_sizes(state)
