@@ -214,10 +214,6 @@ def _agree(manifest: Manifest, architecture: type[Classifier], sizes: Mapping[st
         if stated.get(name) != sizes.get(name)
     ):
         raise BundleError(f"{manifest.name}: manifest and weights disagree: {', '.join(differing)}.")
-    if sizes["width"] % sizes.get("heads", 1):
-        raise BundleError(
-            f"{manifest.name}: a width of {sizes['width']} cannot be shared by {sizes['heads']} heads."
-        )
     if manifest.encoder.width != sizes["width"]:
         raise BundleError(
             f"{manifest.name} reads features of width {sizes['width']}, "

@@ -84,8 +84,11 @@ class Classifier(nn.Module, ABC):
         BundleError
             If names or shapes do not fit; the details list every one that does not.
         """
-        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-            classifier = cls(**sizes)
+        try:
+            with torch.device("meta"):  # no memory, no random numbers: these weights are replaced at once
+                classifier = cls(**sizes)
+        except ValueError as error:
+            raise BundleError(str(error), hint="The stated sizes contradict each other.") from None
         if problems := misfits(classifier, state):
             raise BundleError(
                 f"The weights do not fit the architecture: {'; '.join(problems[:3])}"
