@@ -56,6 +56,8 @@ class Job:
         A note for the person; why it failed and what to do.
     attempts : int
         How often a worker has taken it up.
+    results_removed : bool
+        True once its inputs and results were removed to save disk.
     created, started, finished, stage_started : datetime or None
         UTC, timezone-aware.
     """
@@ -76,6 +78,7 @@ class Job:
     message: str = ""
     error: str = ""
     attempts: int = 0
+    results_removed: bool = False
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None

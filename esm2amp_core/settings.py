@@ -35,6 +35,8 @@ class Settings:
         Largest uploaded file; disk for the feature cache; disk for inputs of finished jobs.
     worker_idle_seconds : int
         A worker started by the app leaves after this long without a job.
+    figshare_url, hub_url : str
+        Where `esm2amp models download` asks; nothing else uses the network.
     """
 
     workspace: Path = REPOSITORY / "data" / "workspace"
@@ -49,6 +51,8 @@ class Settings:
     max_feature_mb: int = 4_000
     max_job_mb: int = 4_000
     worker_idle_seconds: int = 600
+    figshare_url: str = "https://api.figshare.com"
+    hub_url: str = "https://huggingface.co"
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -70,6 +74,14 @@ class Settings:
             except ValueError:
                 raise UserError(f"{variable} is {text!r}.", hint="Give a whole number.") from None
         return cls(**chosen)  # type: ignore[arg-type]
+
+    def to_environment(self) -> dict[str, str]:
+        """Variables from which another process reads these settings; paths are absolute."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            f"ESM2AMP_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
+            for name, value in values.items()
+        }
 
     @property
     def feature_cache(self) -> Path:

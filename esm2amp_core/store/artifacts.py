@@ -1,0 +1,178 @@
+"""Files of jobs: what a person brought, whole or not at all. Nothing else touches these folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from esm2amp_core.errors import Issue, JobError, Severity
+from esm2amp_core.pairs import PAIR_COLUMNS, PairTable
+from esm2amp_core.sequences import Protein
+
+PAIRS, PROTEINS, ISSUES = "pairs.parquet", "proteins.parquet", "issues.json"
+UNFINISHED = ".part"
+ABANDONED_SECONDS = 3600
+NAMES = b"column names"
+
+
+class Artifacts:
+    """The inputs of jobs, a folder each.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one folder per job id; made when absent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write_inputs(self, job_id: str, pairs: PairTable) -> int:
+        """Write the input of a job; its folder appears when everything is on the disk.
+
+        Returns
+        -------
+        int
+            Bytes written.
+
+        Raises
+        ------
+        JobError
+            If the disk is full or cannot be written.
+        """
+        unfinished = self.folder / f"{job_id}{UNFINISHED}"
+        try:
+            unfinished.mkdir(parents=True)
+            pq.write_table(_frame_to_arrow(pairs.frame), unfinished / PAIRS, compression="zstd")
+            pq.write_table(_proteins_to_arrow(pairs.proteins), unfinished / PROTEINS, compression="zstd")
+            (unfinished / ISSUES).write_text(_issues_to_json(pairs.issues), encoding="utf-8")
+            for path in unfinished.iterdir():
+                _to_disk(path)
+            os.replace(unfinished, self.folder / job_id)
+        except UnicodeEncodeError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise JobError("The table holds broken characters.",
+                           hint="Save it as UTF-8 and try again.") from None
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise JobError(f"The input cannot be kept in {self.folder}: {error.strerror or error}.",
+                           hint="Free some space there, or make the folder writable.") from error
+        return self.bytes_of(job_id)
+
+    def read_inputs(self, job_id: str) -> PairTable:
+        """The input of a job, as it was submitted.
+
+        Raises
+        ------
+        JobError
+            If its files are gone or damaged.
+        """
+        folder = self.folder / job_id
+        try:
+            return PairTable(
+                frame=_arrow_to_frame(pq.read_table(folder / PAIRS)),
+                proteins=_arrow_to_proteins(pq.read_table(folder / PROTEINS)),
+                issues=_json_to_issues((folder / ISSUES).read_text(encoding="utf-8")),
+            )
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            raise _unreadable(job_id) from error
+
+    def read_frame(self, job_id: str) -> pd.DataFrame:
+        """Only the rows of the input, without sequences."""
+        try:
+            return _arrow_to_frame(pq.read_table(self.folder / job_id / PAIRS))
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            raise _unreadable(job_id) from error
+
+    def remove(self, job_id: str) -> None:
+        """Remove the files of a job. What another program holds open is left for `remove_abandoned`."""
+        shutil.rmtree(self.folder / job_id, ignore_errors=True)
+
+    def remove_abandoned(self, known: Iterable[str]) -> None:
+        """Remove old folders that belong to no job: a program died between files and database."""
+        kept = set(known)
+        for folder in self._folders():
+            old = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
+            if old and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def bytes_of(self, job_id: str) -> int:
+        """Size of the files of a job."""
+        return sum(path.stat().st_size for path in (self.folder / job_id).glob("*"))
+
+    def _folders(self) -> Iterator[Path]:
+        return (path for path in self.folder.glob("*") if path.is_dir())
+
+
+def input_digest(pairs: PairTable, params: Mapping[str, Any]) -> str:
+    """SHA-256 over rows, sequences and parameters: equal work has equal digests."""
+    digest = hashlib.sha256()
+    # One JSON text per part: no two different inputs run into the same bytes.
+    digest.update(json.dumps([list(pairs.frame.columns), sorted(params.items())]).encode())
+    for name in pairs.frame.columns:
+        digest.update(json.dumps(pairs.frame[name].tolist()).encode())
+    for name in sorted(pairs.proteins):
+        digest.update(json.dumps([name, pairs.proteins[name].digest]).encode())
+    return digest.hexdigest()
+
+
+def _frame_to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """Columns by position: a person's column names may be anything, also what Parquet keeps for itself."""
+    row, *texts = frame.columns
+    arrays = [pa.array(frame[row], pa.int64())]
+    arrays += [pa.array(frame[name].astype("str"), pa.string(), from_pandas=True) for name in texts]
+    schema = pa.schema(
+        [(str(position), array.type) for position, array in enumerate(arrays)],
+        metadata={NAMES: json.dumps(list(frame.columns))},
+    )
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _arrow_to_frame(table: pa.Table) -> pd.DataFrame:
+    names = json.loads(table.schema.metadata[NAMES])
+    frame = table.replace_schema_metadata(None).to_pandas()
+    frame.columns = pd.Index(names)
+    return frame.astype({name: "int64" if name == PAIR_COLUMNS[0] else "str" for name in names})
+
+
+def _proteins_to_arrow(proteins: Mapping[str, Protein]) -> pa.Table:
+    columns = {
+        "name": list(proteins),
+        "id": [protein.id for protein in proteins.values()],
+        "sequence": [protein.sequence for protein in proteins.values()],
+    }
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
+def _arrow_to_proteins(table: pa.Table) -> dict[str, Protein]:
+    columns = (table[name].to_pylist() for name in ("name", "id", "sequence"))
+    return {name: Protein(id, sequence) for name, id, sequence in zip(*columns, strict=True)}
+
+
+def _issues_to_json(issues: Iterable[Issue]) -> str:
+    return json.dumps([asdict(issue) for issue in issues], ensure_ascii=False)
+
+
+def _json_to_issues(text: str) -> tuple[Issue, ...]:
+    return tuple(Issue(**{**values, "severity": Severity(values["severity"])}) for values in json.loads(text))
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the file would survive a power cut."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _unreadable(job_id: str) -> JobError:
+    return JobError(f"The input of job {job_id} is gone or damaged.", hint="Submit the pairs again.")

@@ -1,0 +1,180 @@
+"""Jobs as a worker sees them: claim one, tell how far it is, keep its rows, end it.
+
+Every change names the state and the worker it expects. A worker that lost its job, because it was
+cancelled, deleted, or taken over while the machine slept, therefore changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import case, func, select, update
+from sqlalchemy.sql.dml import Update
+
+from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.predictions import Status
+from esm2amp_core.progress import Cancelled
+from esm2amp_core.store import prediction_store
+from esm2amp_core.store.artifacts import Artifacts
+from esm2amp_core.store.database import Database
+from esm2amp_core.store.tables import JobRow
+
+MAX_DEATHS = 3
+DIED = (
+    "The program ended three times while it worked on this job, most likely because memory ran out. "
+    "Rows scored until then are kept. Try fewer rows or leave out the longest proteins, then run it again; "
+    "worker.log in the workspace may say more."
+)
+
+
+def now() -> datetime:
+    """The present moment, UTC."""
+    return datetime.now(UTC)
+
+
+class JobQueue:
+    """What the worker asks of the store.
+
+    Parameters
+    ----------
+    database : Database
+    artifacts : Artifacts
+    """
+
+    def __init__(self, database: Database, artifacts: Artifacts) -> None:
+        self.database = database
+        self.artifacts = artifacts
+
+    def claim(self, worker: str) -> Job | None:
+        """Take up the oldest queued job; None when there is none. No two workers get the same one."""
+        with self.database.writing() as session:
+            while oldest := session.scalar(
+                select(JobRow.id)
+                .where(JobRow.state == JobState.QUEUED)
+                .order_by(JobRow.created, JobRow.id)
+                .limit(1)
+            ):
+                claimed = session.execute(
+                    update(JobRow)
+                    .where(JobRow.id == oldest, JobRow.state == JobState.QUEUED)
+                    .values(
+                        state=JobState.RUNNING, worker=worker, attempts=JobRow.attempts + 1,
+                        started=func.coalesce(JobRow.started, now()),
+                        stage="", stage_done=0, stage_total=0, stage_started=None,
+                    )  # fmt: skip
+                )
+                if claimed.rowcount:
+                    return session.get_one(JobRow, oldest).to_job()
+        return None
+
+    def report(self, job_id: str, stage: str, done: int, total: int, *, worker: str | None = None) -> None:
+        """Note how far a job is.
+
+        Parameters
+        ----------
+        worker : str, optional
+            Who asks; when absent, whoever has the job.
+
+        Raises
+        ------
+        Cancelled
+            If the job is no longer running under this worker.
+        """
+        started = case((JobRow.stage == stage, JobRow.stage_started), else_=now())
+        self._change_running(
+            job_id, worker, stage=stage, stage_done=done, stage_total=total, stage_started=started
+        )
+
+    def save_predictions(self, job_id: str, frame: pd.DataFrame, *, worker: str | None = None) -> None:
+        """Keep rows of a running job and count them, both or neither.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns `RESULT_COLUMNS`; no row that is already kept.
+
+        Raises
+        ------
+        Cancelled
+            If the job is no longer running under this worker; nothing is kept then.
+        """
+        counted = self._where_running(job_id, worker).values(
+            n_done=JobRow.n_done + len(frame),
+            n_errors=JobRow.n_errors + int((frame["status"] == Status.ERROR).sum()),
+            result_bytes=JobRow.result_bytes + prediction_store.stored_bytes(frame),
+            deaths=0,
+        )
+        with self.database.writing() as session:
+            if not session.execute(counted).rowcount:
+                raise Cancelled
+            prediction_store.insert_predictions(session, job_id, frame)
+
+    def note(
+        self, job_id: str, message: str, params: Mapping[str, Any], *, worker: str | None = None
+    ) -> None:
+        """Replace the message and the parameters of a running job.
+
+        Raises
+        ------
+        Cancelled
+            If the job is no longer running under this worker.
+        """
+        self._change_running(job_id, worker, message=message, params=dict(params))
+
+    def finish(self, job_id: str, *, worker: str | None = None) -> None:
+        """End a job well; one that was cancelled meanwhile stays so."""
+        self._end(job_id, worker, JobState.DONE)
+
+    def fail(self, job_id: str, error: str, *, worker: str | None = None) -> None:
+        """End a job with the reason; one that was cancelled meanwhile stays so."""
+        self._end(job_id, worker, JobState.FAILED, error=error)
+
+    def release(self, job_id: str, *, worker: str | None = None) -> None:
+        """Put a running job back into the queue, with the rows it has."""
+        with self.database.writing() as session:
+            session.execute(self._where_running(job_id, worker).values(state=JobState.QUEUED, worker=""))
+
+    def requeue_orphans(self) -> int:
+        """Put jobs whose worker died back into the queue; fail those that keep killing their worker.
+
+        Only for the one worker, while it runs no job: whatever is running then, nobody runs.
+
+        Returns
+        -------
+        int
+            Jobs put back.
+        """
+        orphans = update(JobRow).where(JobRow.state == JobState.RUNNING)
+        with self.database.writing() as session:
+            session.execute(
+                orphans.where(JobRow.deaths + 1 >= MAX_DEATHS).values(
+                    state=JobState.FAILED, error=DIED, finished=now(), deaths=JobRow.deaths + 1
+                )
+            )
+            return session.execute(
+                orphans.values(state=JobState.QUEUED, worker="", deaths=JobRow.deaths + 1)
+            ).rowcount
+
+    def rows_done(self, job_id: str) -> set[int]:
+        """Numbers of the rows that have an outcome."""
+        with self.database.reading() as session:
+            return prediction_store.read_rows_done(session, job_id)
+
+    def _end(self, job_id: str, worker: str | None, state: JobState, **values: Any) -> None:
+        with self.database.writing() as session:
+            session.execute(
+                self._where_running(job_id, worker).values(state=state, finished=now(), **values)
+            )
+
+    def _change_running(self, job_id: str, worker: str | None, **values: Any) -> None:
+        with self.database.writing() as session:
+            if not session.execute(self._where_running(job_id, worker).values(**values)).rowcount:
+                raise Cancelled
+
+    @staticmethod
+    def _where_running(job_id: str, worker: str | None) -> Update:
+        statement = update(JobRow).where(JobRow.id == job_id, JobRow.state == JobState.RUNNING)
+        return statement if worker is None else statement.where(JobRow.worker == worker)

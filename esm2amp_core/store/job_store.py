@@ -1,0 +1,247 @@
+"""Jobs as people see them: submit, find, cancel, rename, delete, look at the results."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.jobs import MOVES, Job, JobState
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.store import prediction_store
+from esm2amp_core.store.artifacts import input_digest
+from esm2amp_core.store.job_queue import JobQueue, now
+from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
+
+ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
+ID_LENGTH = 12
+LONGEST_TITLE = 200
+ACTIVE = tuple(state for state, moves in MOVES.items() if JobState.CANCELLED in moves)
+
+
+class JobStore(JobQueue):
+    """What people ask of the store, besides what the worker asks of it."""
+
+    def submit(
+        self, kind: str, params: Mapping[str, Any], pairs: PairTable, *, title: str = "", owner: str = "local"
+    ) -> Job:
+        """Keep the input and queue a job.
+
+        Parameters
+        ----------
+        kind : str
+            A key of `tasks.kinds.KINDS`.
+        params : mapping
+            JSON values.
+        pairs : PairTable
+            Row numbers are unique.
+
+        Raises
+        ------
+        JobError
+            If there are no pairs, or they cannot be kept.
+        """
+        if not len(pairs):
+            raise JobError("There are no pairs to score.", hint="Add at least one row.")
+        if pairs.frame["row"].duplicated().any():
+            raise ValueError("Row numbers of a pair table are unique.")
+        job_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        title = _one_line(title) or _default_title(pairs)
+        input_bytes = self.artifacts.write_inputs(job_id, pairs)
+        # Files first: a job that can be seen can be run.
+        row = JobRow(
+            id=job_id, kind=kind, state=JobState.QUEUED, title=title, search_text=_search_text(title, job_id),
+            owner=owner, params=dict(params), input_digest=input_digest(pairs, params), n_rows=len(pairs),
+            input_bytes=input_bytes, created=now(),
+        )  # fmt: skip
+        try:
+            with self.database.writing() as session:
+                session.add(row)
+                session.flush()
+                names = pd.concat([pairs.frame["protein_a"], pairs.frame["protein_b"]])
+                prediction_store.insert_proteins(session, job_id, names.unique())
+                return row.to_job()
+        except JobError:
+            self.artifacts.remove(job_id)
+            raise
+
+    def get(self, job_id: str) -> Job:
+        """One job as it stands now.
+
+        Raises
+        ------
+        JobError
+            If there is none with this id.
+        """
+        with self.database.reading() as session:
+            return _row(session, job_id).to_job()
+
+    def list(
+        self,
+        search: str = "",
+        states: Collection[JobState] = (),
+        owner: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Job]:
+        """Jobs, newest first.
+
+        Parameters
+        ----------
+        search : str
+            Part of a title, an id, or the name of a protein in its input; case does not count.
+        states : collection of JobState
+            Only these; empty for all.
+        owner : str, optional
+            Only theirs.
+        limit, offset : int
+            At most so many, after leaving out so many.
+        """
+        statement = _chosen(select(JobRow), search, states, owner)
+        statement = statement.order_by(JobRow.created.desc(), JobRow.id.desc()).limit(limit).offset(offset)
+        with self.database.reading() as session:
+            return [row.to_job() for row in session.scalars(statement)]
+
+    def count(
+        self, search: str = "", states: Collection[JobState] = (), owner: str | None = None
+    ) -> int:
+        """How many jobs `list` would give without a limit."""
+        with self.database.reading() as session:
+            return session.scalar(_chosen(select(func.count(JobRow.id)), search, states, owner)) or 0
+
+    def ids(self) -> set[str]:
+        """Ids of all jobs."""
+        with self.database.reading() as session:
+            return set(session.scalars(select(JobRow.id)))
+
+    def position(self, job_id: str) -> int | None:
+        """Place in the queue, 1 for the next; None if the job does not wait.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        with self.database.reading() as session:
+            row = _row(session, job_id)
+            if row.state != JobState.QUEUED:
+                return None
+            same_time = and_(JobRow.created == row.created, JobRow.id < row.id)
+            earlier = select(func.count(JobRow.id)).where(
+                JobRow.state == JobState.QUEUED, or_(JobRow.created < row.created, same_time)
+            )
+            return 1 + (session.scalar(earlier) or 0)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a queued or running job; rows scored so far are kept. A finished one stays as it is.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        return self._change(job_id, ACTIVE, state=JobState.CANCELLED, finished=now())
+
+    def rename(self, job_id: str, title: str) -> Job:
+        """Give a job another title.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or the title is empty.
+        """
+        title = _one_line(title)
+        if not title:
+            raise JobError("The title is empty.", hint="Type at least one letter.")
+        return self._change(job_id, tuple(JobState), title=title, search_text=_search_text(title, job_id))
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job with its input and results; one that runs is stopped by it.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        with self.database.writing() as session:
+            _row(session, job_id)
+            remove_results(session, job_id)
+            session.execute(delete(JobRow).where(JobRow.id == job_id))
+        self.artifacts.remove(job_id)
+
+    def predictions(self, job_id: str) -> pd.DataFrame:
+        """Rows scored so far, in order: `RESULT_COLUMNS`, typed as in `PredictionTable`.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        with self.database.reading() as session:
+            _row(session, job_id)
+            return prediction_store.read_predictions(session, job_id)
+
+    def find_protein(self, text: str, limit: int = 200) -> pd.DataFrame:
+        """Scored pairs of all jobs with a protein whose name holds `text`, whatever its case.
+
+        Returns
+        -------
+        DataFrame, at most `limit` lines, newest job first
+            Columns job_id, title, row, protein_a, protein_b, probability, interacts.
+        """
+        with self.database.reading() as session:
+            return prediction_store.find_protein(session, text, limit)
+
+    def _change(self, job_id: str, states: Iterable[JobState], **values: Any) -> Job:
+        """Change a job that is in one of `states`, and give it back as it stands then."""
+        with self.database.writing() as session:
+            session.execute(
+                update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(tuple(states))).values(**values)
+            )
+            return _row(session, job_id).to_job()
+
+
+def _row(session: Session, job_id: str) -> JobRow:
+    row = session.get(JobRow, job_id)
+    if row is None:
+        raise JobError(f"There is no job {job_id!r:.60}.",
+                       hint="It may have been deleted; the list of jobs shows all there are.")
+    return row
+
+
+def _chosen(
+    statement: Select, search: str, states: Collection[JobState], owner: str | None
+) -> Select:
+    """Narrow a statement over jobs to what a person chose."""
+    if searched := prediction_store.searched(search):
+        by_text = JobRow.search_text.contains(searched, autoescape=True)
+        statement = statement.where(or_(by_text, JobRow.id.in_(prediction_store.naming_protein(search))))
+    if states:
+        statement = statement.where(JobRow.state.in_(tuple(states)))
+    return statement if owner is None else statement.where(JobRow.owner == owner)
+
+
+def remove_results(session: Session, job_id: str) -> None:
+    """Remove predictions and protein names of a job."""
+    session.execute(delete(PredictionRow).where(PredictionRow.job_id == job_id))
+    session.execute(delete(JobProteinRow).where(JobProteinRow.job_id == job_id))
+
+
+def _search_text(title: str, job_id: str) -> str:
+    return f"{title}\n{job_id}".casefold()
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.split())[:LONGEST_TITLE]
+
+
+def _default_title(pairs: PairTable) -> str:
+    """Both names for a single pair, else how many there are."""
+    if len(pairs) == 1:
+        return _one_line(f"{pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}")
+    return f"{len(pairs):,} pairs"

@@ -1,0 +1,128 @@
+"""Rows of scores in the database: in, out, and found by protein."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+from sqlalchemy import insert, or_, select
+from sqlalchemy.orm import Session
+
+from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
+
+FOUND_COLUMNS = ("job_id", "title", "row", "protein_a", "protein_b", "probability", "interacts")
+JOBS_PER_QUERY = 100
+LONGEST_SEARCH = 1000
+ROW_BYTES = 60
+"""About what a row takes besides its texts, index included."""
+
+RESULTS = tuple(getattr(PredictionRow, name) for name in RESULT_COLUMNS)
+
+
+def insert_predictions(session: Session, job_id: str, frame: pd.DataFrame) -> None:
+    """Add rows of one job; `frame` has the columns `RESULT_COLUMNS`, missing values as NaN or NA."""
+    columns = {
+        name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in RESULT_COLUMNS
+    }
+    rows = [
+        {"job_id": job_id, **dict(zip(columns, values, strict=True))}
+        for values in zip(*columns.values(), strict=True)
+    ]
+    if rows:
+        session.execute(insert(PredictionRow.__table__), rows)
+
+
+def stored_bytes(frame: pd.DataFrame) -> int:
+    """About how much the rows take on the disk."""
+    texts = sum(int(frame[name].str.len().sum()) for name in ("protein_a", "protein_b", "message"))
+    return texts + ROW_BYTES * len(frame)
+
+
+def read_predictions(session: Session, job_id: str) -> pd.DataFrame:
+    """Rows of one job that are there, by row number: `RESULT_COLUMNS`, typed as in `PredictionTable`."""
+    rows = session.execute(select(*RESULTS).where(PredictionRow.job_id == job_id).order_by(PredictionRow.row))
+    return _frame(rows.all(), RESULT_COLUMNS)
+
+
+def read_rows_done(session: Session, job_id: str) -> set[int]:
+    """Numbers of the rows that are there."""
+    return set(session.scalars(select(PredictionRow.row).where(PredictionRow.job_id == job_id)))
+
+
+def insert_proteins(session: Session, job_id: str, names: Iterable[str]) -> None:
+    """Note which proteins a job names, so that they can be searched."""
+    rows = [
+        {"job_id": job_id, "number": number, "name": name, "folded": name.casefold()}
+        for number, name in enumerate(dict.fromkeys(names))
+    ]
+    if rows:
+        session.execute(insert(JobProteinRow.__table__), rows)
+
+
+def searched(text: str) -> str:
+    """What a person typed, as the search compares it: case and outer space do not count."""
+    # A longer text can stand in no name that anyone would type; databases refuse very long patterns.
+    return text.strip().casefold()[:LONGEST_SEARCH]
+
+
+def naming_protein(text: str):
+    """Select the ids of jobs with a protein whose name holds `text`."""
+    return select(JobProteinRow.job_id).where(JobProteinRow.folded.contains(searched(text), autoescape=True))
+
+
+def find_protein(session: Session, text: str, limit: int) -> pd.DataFrame:
+    """Scored rows with a protein whose name holds `text`, newest job first, then by row.
+
+    Returns
+    -------
+    DataFrame, at most `limit` lines
+        Columns `FOUND_COLUMNS`.
+    """
+    jobs = session.execute(
+        select(JobRow.id, JobRow.title)
+        .where(JobRow.id.in_(naming_protein(text)), JobRow.n_done > 0)
+        .order_by(JobRow.created.desc(), JobRow.id.desc())
+    ).all()
+    found: list[tuple] = []
+    # Newest jobs first and only until there is enough: one letter may name every row of a workspace.
+    for start in range(0, len(jobs), JOBS_PER_QUERY):
+        if len(found) >= limit:
+            break
+        ids = [job.id for job in jobs[start : start + JOBS_PER_QUERY]]
+        found += _rows_naming(session, ids, text, limit - len(found))
+    return _frame(found, FOUND_COLUMNS)
+
+
+def _rows_naming(session: Session, job_ids: list[str], text: str, limit: int) -> list[tuple]:
+    """At most `limit` rows of these jobs that name the protein."""
+    names = (
+        select(JobProteinRow.name)
+        .where(JobProteinRow.job_id.in_(job_ids),
+               JobProteinRow.folded.contains(searched(text), autoescape=True))
+    )  # fmt: skip
+    columns = [getattr(JobRow if name == "title" else PredictionRow, name) for name in FOUND_COLUMNS]
+    return list(
+        session.execute(
+            select(*columns)
+            .join(JobRow, JobRow.id == PredictionRow.job_id)
+            .where(PredictionRow.job_id.in_(job_ids))
+            .where(or_(PredictionRow.protein_a.in_(names), PredictionRow.protein_b.in_(names)))
+            .order_by(JobRow.created.desc(), JobRow.id.desc(), PredictionRow.row)
+            .limit(limit)
+        ).all()
+    )
+
+
+TYPES = {"row": "int64", "probability": "float64", "logit": "float64", "interacts": "boolean"}
+
+
+def _frame(rows: list[tuple], names: Iterable[str]) -> pd.DataFrame:
+    """Rows as columns, each of its type, also where there are no rows."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(tuple(names))
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(values), dtype=TYPES.get(name, "str"))
+            for name, values in zip(names, columns, strict=True)
+        }
+    )

@@ -1,0 +1,57 @@
+"""Kinds of jobs: the parameters of each, and where the code that does it stands.
+
+A new kind is one dataclass here, one line in `KINDS`, and one function ``run(work: Work) -> None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from esm2amp_core.errors import JobError
+
+PREDICT = "predict"
+
+KINDS = {PREDICT: "esm2amp_core.tasks.predict:run"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictParams:
+    """What scoring a table of pairs needs to know.
+
+    Attributes
+    ----------
+    bundle : str
+        Name of an installed bundle.
+    bundle_digest : str
+        SHA-256 of its manifest when the job was submitted; once rows are scored, when they were.
+    device, precision : str
+        As `Esm2Embedder` takes them.
+    """
+
+    bundle: str
+    bundle_digest: str = ""
+    device: str = "auto"
+    precision: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read parameters of a job.
+
+        Raises
+        ------
+        JobError
+            If one is missing, or unknown: a newer program may have written it.
+        """
+        known = {field.name for field in fields(cls)}
+        if strange := sorted(set(values) - known):
+            raise JobError(f"The job has parameters this program does not know: {', '.join(strange)}.",
+                           hint="Update esm2amp.")
+        if "bundle" not in values:
+            raise JobError("The job names no model.", hint="Submit the pairs again.")
+        return cls(**values)

@@ -1,0 +1,136 @@
+"""One job from claim to end. The worker and `run_pending` both go this way; there is no other."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import pandas as pd
+
+from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.jobs import Job
+from esm2amp_core.progress import Cancelled
+from esm2amp_core.tasks.kinds import KINDS
+from esm2amp_core.workspace import Workspace
+
+LOG = logging.getLogger(__name__)
+REPORT_SECONDS = 0.5
+
+
+class Stopped(Cancelled):
+    """The worker has to leave; the job goes back into the queue."""
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+@dataclass
+class Work:
+    """One job in the hands of a worker; what a task function gets.
+
+    Attributes
+    ----------
+    workspace : Workspace
+    job : Job
+        As claimed.
+    worker : str
+        Who does it.
+    must_stop : callable
+        True once the worker has to leave.
+    """
+
+    workspace: Workspace
+    job: Job
+    worker: str
+    must_stop: Callable[[], bool] = never
+    _told: tuple[str, float] = field(default=("", 0.0), init=False)
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell how far the work is (a `Report`); written about twice a second.
+
+        Raises
+        ------
+        Cancelled
+            If the job is not wanted any more.
+        """
+        if self.must_stop():
+            raise Stopped
+        told_stage, told_at = self._told
+        if stage == told_stage and done < total and time.monotonic() - told_at < REPORT_SECONDS:
+            return
+        self.workspace.jobs.report(self.job.id, stage, done, total, worker=self.worker)
+        self._told = stage, time.monotonic()
+
+    def save(self, frame: pd.DataFrame) -> None:
+        """Keep scored rows.
+
+        Raises
+        ------
+        Cancelled
+            If the job is not wanted any more.
+        """
+        self.workspace.jobs.save_predictions(self.job.id, frame, worker=self.worker)
+
+
+def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool] = never) -> Job | None:
+    """Do the oldest queued job, whatever becomes of it.
+
+    Returns
+    -------
+    Job or None
+        As it stands afterwards (as claimed, if it was deleted meanwhile); None if nothing was queued.
+    """
+    jobs = workspace.jobs
+    if jobs.requeue_orphans():
+        LOG.warning("A worker died; its job was put back into the queue.")
+    job = jobs.claim(worker)
+    if job is None:
+        return None
+    LOG.info("job %s: begun by %s, attempt %d", job.id, worker, job.attempts)
+    try:
+        _task(job.kind)(Work(workspace, job, worker, must_stop))
+        jobs.finish(job.id, worker=worker)
+    except Stopped:
+        jobs.release(job.id, worker=worker)
+    except Cancelled:
+        LOG.info("job %s: no longer wanted", job.id)
+    except UserError as error:
+        LOG.info("job %s: %s", job.id, error)
+        jobs.fail(job.id, str(error), worker=worker)
+    except KeyboardInterrupt:
+        jobs.release(job.id, worker=worker)
+        raise
+    except Exception:  # the boundary: one job must not end the worker
+        jobs.fail(job.id, _incident(workspace, job), worker=worker)
+    return _as_it_stands(workspace, job)
+
+
+def _task(kind: str) -> Callable[[Work], None]:
+    """Code for a kind of job."""
+    if kind not in KINDS:
+        raise JobError(f"This program does not know jobs of the kind {kind!r}.", hint="Update esm2amp.")
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(import_module(module), name)
+
+
+def _incident(workspace: Workspace, job: Job) -> str:
+    """Log the exception at hand and say in words for the person how to find it."""
+    number = secrets.token_hex(4)
+    LOG.exception("job %s: incident %s", job.id, number)
+    return (
+        f"Something unexpected happened (incident {number}). Run the job again; if it happens again, give "
+        f"this number and the file {workspace.log_file} to whoever looks after esm2amp."
+    )
+
+
+def _as_it_stands(workspace: Workspace, job: Job) -> Job:
+    try:
+        return workspace.jobs.get(job.id)
+    except JobError:
+        return job

@@ -1,0 +1,222 @@
+"""The workspace: one folder with the jobs, their inputs, features and a person's own models.
+
+>>> workspace = Workspace.open()                                            # doctest: +SKIP
+>>> job = workspace.submit_prediction(pairs, bundle="starter")              # doctest: +SKIP
+>>> workspace.ensure_worker()                                               # doctest: +SKIP
+>>> workspace.results(job.id).frame                                         # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
+from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.jobs import Job
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.settings import Settings
+from esm2amp_core.store import disk
+from esm2amp_core.store.artifacts import Artifacts
+from esm2amp_core.store.database import Database
+from esm2amp_core.store.disk import MB, DiskUse
+from esm2amp_core.store.job_store import JobStore
+from esm2amp_core.store.migrations import migrate
+from esm2amp_core.store.worker_seat import WorkerSeat
+from esm2amp_core.tasks import launching
+from esm2amp_core.tasks.kinds import PREDICT, PredictParams
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What pages, command line and notebooks work with; any thread may use it.
+
+    Attributes
+    ----------
+    settings : Settings
+    jobs : JobStore
+    seat : WorkerSeat
+        Who works here.
+    """
+
+    settings: Settings
+    jobs: JobStore
+    seat: WorkerSeat
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Workspace:
+        """Open a workspace, made when absent, brought to the newest version when old.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            Read from the environment when absent.
+
+        Raises
+        ------
+        JobError
+            If the folder or its database cannot be used; the message says what to do.
+        """
+        settings = settings or Settings.from_environment()
+        folder = settings.workspace
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JobError(f"The workspace {folder} cannot be made: {error.strerror or error}.",
+                           hint="Choose another folder with ESM2AMP_WORKSPACE.") from error
+        url = settings.database_url
+        database = Database(url) if url else Database.of_file(folder / "app.sqlite")
+        migrate(database)
+        return cls(settings, JobStore(database, Artifacts(folder / "jobs")), WorkerSeat(database))
+
+    @property
+    def log_file(self) -> Path:
+        """What the worker writes down."""
+        return self.settings.workspace / "worker.log"
+
+    def submit_prediction(
+        self, pairs: PairTable, *, bundle: str = "", title: str = "", device: str = "", precision: str = ""
+    ) -> Job:
+        """Queue pairs to be scored.
+
+        Parameters
+        ----------
+        bundle : str
+            Name of an installed bundle; empty for the one in the settings.
+        title : str
+            Empty for one made from the pairs.
+        device, precision : str
+            Empty for those in the settings.
+
+        Raises
+        ------
+        BundleError
+            If there is no such bundle.
+        JobError
+            If there are no pairs, too many, or they cannot be kept.
+        """
+        most = self.settings.max_pairs
+        if len(pairs) > most:
+            raise JobError(f"The table has {len(pairs):,} rows; at most {most:,} are taken.",
+                           hint="Split it, or raise ESM2AMP_MAX_PAIRS.")
+        name = bundle or self.settings.bundle
+        folder = self.bundle_folder(name)
+        read_manifest(folder)
+        params = PredictParams(
+            bundle=name,
+            bundle_digest=bundle_digest(folder),
+            device=device or self.settings.device,
+            precision=precision or self.settings.precision,
+        )
+        return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
+
+    def rerun(self, job_id: str) -> Job:
+        """Queue a job anew: the same input and parameters, the model as it is now.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or its input was removed.
+        BundleError
+            If its model is no longer installed.
+        """
+        job = self.jobs.get(job_id)
+        params = PredictParams.from_json(job.params)
+        return self.submit_prediction(
+            self.inputs(job_id), bundle=params.bundle, title=job.title,
+            device=params.device, precision=params.precision,
+        )  # fmt: skip
+
+    def inputs(self, job_id: str) -> PairTable:
+        """Input of a job, as submitted.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or its input was removed.
+        """
+        self._kept(job_id)
+        return self.jobs.artifacts.read_inputs(job_id)
+
+    def results(self, job_id: str) -> PredictionTable:
+        """Rows scored so far, in input order, with the carried columns.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or its results were removed.
+        """
+        self._kept(job_id)
+        scored = self.jobs.predictions(job_id)
+        rows = self.jobs.artifacts.read_frame(job_id)
+        carried = rows.drop(columns=["row", "protein_a", "protein_b"])
+        position = pd.Index(rows["row"]).get_indexer(scored["row"])
+        carried = carried.take(position).reset_index(drop=True)
+        # Input order, also where rows are not numbered in it.
+        order = position.argsort(kind="stable")
+        joined = pd.concat([scored, carried], axis=1).take(order).reset_index(drop=True)
+        return PredictionTable(joined)
+
+    def bundles(self) -> dict[str, Manifest]:
+        """Cards of the installed models that can be read, by name."""
+        return self._cards()[0]
+
+    def broken_bundles(self) -> dict[str, str]:
+        """Why the other models cannot be read, by name."""
+        return self._cards()[1]
+
+    def bundle_folder(self, name: str) -> Path:
+        """Folder of an installed model.
+
+        Raises
+        ------
+        BundleError
+            If there is none of this name.
+        """
+        return locate_bundle(name, self.settings.bundle_folders)
+
+    def ensure_worker(self) -> None:
+        """Start the worker process unless one lives. Cheap: may be called on every page view.
+
+        Raises
+        ------
+        JobError
+            If it cannot be started.
+        """
+        if self.seat.holder() is None:
+            launching.ensure_worker(self.seat, self.settings, self.log_file)
+
+    def disk_use(self) -> DiskUse:
+        """How much disk jobs and features take, and may take."""
+        return DiskUse(
+            jobs=disk.job_bytes(self.jobs),
+            max_jobs=self.settings.max_job_mb * MB,
+            features=disk.file_bytes(self.settings.feature_cache),
+            max_features=self.settings.max_feature_mb * MB,
+            free=shutil.disk_usage(self.settings.workspace).free,
+        )
+
+    def tidy(self) -> None:
+        """Keep the disk within its limit and remove what belongs to no job; done between jobs."""
+        disk.make_room(self.jobs, self.settings.max_job_mb)
+        self.jobs.artifacts.remove_abandoned(self.jobs.ids())
+
+    def _kept(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        if job.results_removed:
+            raise JobError(f"Input and results of job {job.title!r} were removed to save disk.",
+                           hint="Submit the pairs again; ESM2AMP_MAX_JOB_MB sets how much is kept.")
+
+    def _cards(self) -> tuple[dict[str, Manifest], dict[str, str]]:
+        """Manifests by name, and what is wrong with those that cannot be read."""
+        good, broken = {}, {}
+        for name, folder in find_bundles(self.settings.bundle_folders).items():
+            try:
+                good[name] = read_manifest(folder)
+            except (UserError, OSError, UnicodeDecodeError) as error:
+                broken[name] = str(error)
+        return good, broken
