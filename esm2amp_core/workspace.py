@@ -86,7 +86,7 @@ class Workspace:
         Parameters
         ----------
         bundle : str
-            Name of an installed bundle; empty for the one in the settings.
+            Name of an installed bundle, or its folder; empty for the one in the settings.
         title : str
             Empty for one made from the pairs.
         device, precision : str
@@ -107,7 +107,8 @@ class Workspace:
         folder = self.bundle_folder(name)
         read_manifest(folder)
         params = PredictParams(
-            bundle=name,
+            # The worker may stand in another folder than whoever names a path here.
+            bundle=name if folder.name == name else str(folder.absolute()),
             bundle_digest=bundle_digest(folder),
             device=device or self.settings.device,
             precision=precision or self.settings.precision,
@@ -203,7 +204,7 @@ class Workspace:
     def tidy(self) -> None:
         """Keep the disk within its limit and remove what belongs to no job; done between jobs."""
         disk.make_room(self.jobs, self.settings.max_job_mb)
-        self.jobs.artifacts.remove_abandoned(self.jobs.ids())
+        self.jobs.artifacts.remove_abandoned()
 
     def _kept(self, job_id: str) -> None:
         job = self.jobs.get(job_id)

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -97,22 +97,25 @@ class Artifacts:
 
     def remove(self, job_id: str) -> None:
         """Remove the files of a job. What another program holds open is left for `remove_abandoned`."""
-        shutil.rmtree(self.folder / job_id, ignore_errors=True)
+        folder, doomed = self.folder / job_id, self.folder / f"{job_id}{UNFINISHED}"
+        try:
+            os.replace(folder, doomed)
+        except OSError:
+            doomed = folder
+        shutil.rmtree(doomed, ignore_errors=True)
 
-    def remove_abandoned(self, known: Iterable[str]) -> None:
-        """Remove old folders that belong to no job: a program died between files and database."""
-        kept = set(known)
-        for folder in self._folders():
-            old = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
-            if old and folder.name not in kept:
+    def remove_abandoned(self) -> None:
+        """Remove what was half written or half removed when a program died.
+
+        Whole folders stay, also where the database does not know them: it may be another one today.
+        """
+        for folder in self.folder.glob(f"*{UNFINISHED}"):
+            if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def bytes_of(self, job_id: str) -> int:
         """Size of the files of a job."""
         return sum(path.stat().st_size for path in (self.folder / job_id).glob("*"))
-
-    def _folders(self) -> Iterator[Path]:
-        return (path for path in self.folder.glob("*") if path.is_dir())
 
 
 def input_digest(pairs: PairTable, params: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.sql.dml import Update
 
 from esm2amp_core.jobs import Job, JobState
@@ -20,7 +20,7 @@ from esm2amp_core.progress import Cancelled
 from esm2amp_core.store import prediction_store
 from esm2amp_core.store.artifacts import Artifacts
 from esm2amp_core.store.database import Database
-from esm2amp_core.store.tables import JobRow
+from esm2amp_core.store.tables import JobRow, UtcTime
 
 MAX_DEATHS = 3
 DIED = (
@@ -48,6 +48,12 @@ class JobQueue:
         self.database = database
         self.artifacts = artifacts
 
+    def has_work(self) -> bool:
+        """True if a job waits, or runs; reads only, so that an idle worker disturbs nobody."""
+        open_jobs = select(JobRow.id).where(JobRow.state.in_([JobState.QUEUED, JobState.RUNNING])).limit(1)
+        with self.database.reading() as session:
+            return session.scalar(open_jobs) is not None
+
     def claim(self, worker: str) -> Job | None:
         """Take up the oldest queued job; None when there is none. No two workers get the same one."""
         with self.database.writing() as session:
@@ -62,7 +68,7 @@ class JobQueue:
                     .where(JobRow.id == oldest, JobRow.state == JobState.QUEUED)
                     .values(
                         state=JobState.RUNNING, worker=worker, attempts=JobRow.attempts + 1,
-                        started=func.coalesce(JobRow.started, now()),
+                        started=func.coalesce(JobRow.started, literal(now(), UtcTime)),
                         stage="", stage_done=0, stage_total=0, stage_started=None,
                     )  # fmt: skip
                 )
@@ -83,7 +89,7 @@ class JobQueue:
         Cancelled
             If the job is no longer running under this worker.
         """
-        started = case((JobRow.stage == stage, JobRow.stage_started), else_=now())
+        started = case((JobRow.stage == stage, JobRow.stage_started), else_=literal(now(), UtcTime))
         self._change_running(
             job_id, worker, stage=stage, stage_done=done, stage_total=total, stage_started=started
         )
@@ -113,16 +119,17 @@ class JobQueue:
             prediction_store.insert_predictions(session, job_id, frame)
 
     def note(
-        self, job_id: str, message: str, params: Mapping[str, Any], *, worker: str | None = None
+        self, job_id: str, params: Mapping[str, Any], *, message: str = "", worker: str | None = None
     ) -> None:
-        """Replace the message and the parameters of a running job.
+        """Replace the parameters of a running job, and its message where there is one.
 
         Raises
         ------
         Cancelled
             If the job is no longer running under this worker.
         """
-        self._change_running(job_id, worker, message=message, params=dict(params))
+        told = {"message": message} if message else {}
+        self._change_running(job_id, worker, params=dict(params), **told)
 
     def finish(self, job_id: str, *, worker: str | None = None) -> None:
         """End a job well; one that was cancelled meanwhile stays so."""

@@ -114,11 +114,6 @@ class JobStore(JobQueue):
         with self.database.reading() as session:
             return session.scalar(_chosen(select(func.count(JobRow.id)), search, states, owner)) or 0
 
-    def ids(self) -> set[str]:
-        """Ids of all jobs."""
-        with self.database.reading() as session:
-            return set(session.scalars(select(JobRow.id)))
-
     def position(self, job_id: str) -> int | None:
         """Place in the queue, 1 for the next; None if the job does not wait.
 

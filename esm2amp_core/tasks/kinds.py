@@ -6,7 +6,7 @@ A new kind is one dataclass here, one line in `KINDS`, and one function ``run(wo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from esm2amp_core.errors import JobError
@@ -28,12 +28,15 @@ class PredictParams:
         SHA-256 of its manifest when the job was submitted; once rows are scored, when they were.
     device, precision : str
         As `Esm2Embedder` takes them.
+    used : dict of str to str
+        What scored the rows: encoder, its revision, device, precision, versions. Written by the worker.
     """
 
     bundle: str
     bundle_digest: str = ""
     device: str = "auto"
     precision: str = "auto"
+    used: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
+from esm2amp_core import __version__
 from esm2amp_core.bundles import bundle_digest
 from esm2amp_core.errors import BundleError
 from esm2amp_core.predictor import Predictor
@@ -32,16 +34,18 @@ def run(work: Work) -> None:
     done = workspace.jobs.rows_done(job.id)
     folder = workspace.bundle_folder(params.bundle)
     digest = bundle_digest(folder)
-    if digest != params.bundle_digest:
-        if done:
-            raise BundleError(
-                f"The model {params.bundle!r} was changed when {len(done):,} rows were already scored.",
-                hint="Run the job again to score all rows with the changed model.",
-            )
-        params = replace(params, bundle_digest=digest)
-        workspace.jobs.note(job.id, CHANGED.format(params.bundle), params.to_json(), worker=work.worker)
+    if done and digest != params.bundle_digest:
+        raise BundleError(
+            f"The model {params.bundle!r} was changed when {len(done):,} rows were already scored.",
+            hint="Run the job again to score all rows with the changed model.",
+        )
     work.report("Loading the model", 0, 1)
     predictor = _predictor(folder, digest, workspace.settings, params.device, params.precision)
+    changed = digest != params.bundle_digest
+    params = replace(params, bundle_digest=digest, used=_provenance(predictor))
+    workspace.jobs.note(
+        job.id, params.to_json(), message=CHANGED.format(params.bundle) if changed else "", worker=work.worker
+    )
     for frame in predictor.batches(pairs, done=done, report=work.report):
         work.save(frame)
 
@@ -50,3 +54,16 @@ def run(work: Work) -> None:
 def _predictor(folder: Path, digest: str, settings: Settings, device: str, precision: str) -> Predictor:
     """Load a model, kept for the next job. The digest makes a changed one load again."""
     return Predictor.load(folder, settings=settings, device=device, precision=precision)
+
+
+def _provenance(predictor: Predictor) -> dict[str, str]:
+    """What a score depends on besides the bundle and the sequences."""
+    embedder = predictor.embedder
+    return {
+        "encoder": str(embedder.name),
+        "encoder_revision": str(embedder.revision),
+        "device": str(embedder.device),
+        "precision": str(embedder.precision),
+        "esm2amp": __version__,
+        **{library: version(library) for library in ("torch", "transformers")},
+    }

@@ -87,6 +87,8 @@ def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool]
         As it stands afterwards (as claimed, if it was deleted meanwhile); None if nothing was queued.
     """
     jobs = workspace.jobs
+    if not jobs.has_work():
+        return None
     if jobs.requeue_orphans():
         LOG.warning("A worker died; its job was put back into the queue.")
     job = jobs.claim(worker)

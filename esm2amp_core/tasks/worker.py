@@ -24,7 +24,7 @@ from esm2amp_core.tasks.launching import trim_log
 from esm2amp_core.tasks.running import run_next
 from esm2amp_core.workspace import Workspace
 
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("esm2amp_core.tasks.worker")  # also when it is run as __main__
 LOOK_SECONDS = 0.5
 TROUBLE_SECONDS = 5.0
 TIDY_SECONDS = 600.0
