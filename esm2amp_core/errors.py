@@ -40,6 +40,14 @@ class Issue:
         return f"{where}{self.problem} {self.remedy}".strip()
 
 
+def quoted(value: str, limit: int = 60) -> str:
+    """A value as people see it: in quotes, control characters visible, a long one cut in the middle."""
+    if len(value) > limit:
+        value = f"{value[: limit - 15]}…{value[-10:]}"
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
+    return f"'{shown}'"
+
+
 class UserError(Exception):
     """Something the person can mend; message and hint are shown as they are.
 

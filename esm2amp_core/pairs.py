@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
-from esm2amp_core.errors import Issue, Severity
-from esm2amp_core.sequences import Protein
+from esm2amp_core.checks.protein_lookup import Limits
+from esm2amp_core.checks.rows import check_pairs
+from esm2amp_core.columns import ColumnMap, recognise_columns
+from esm2amp_core.errors import Issue, PairError, Severity, quoted
+from esm2amp_core.files.text import decode, read_file
+from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.sequences import Protein, parse_fasta
+from esm2amp_core.settings import Settings
+from esm2amp_core.tables import RawTable, read_table, unique_names
+
+__all__ = [
+    "PAIR_COLUMNS", "ColumnMap", "Limits", "PairTable", "build_pairs", "read_pairs", "recognise_columns",
+]  # fmt: skip
 
 PAIR_COLUMNS = ("row", "protein_a", "protein_b")
 
@@ -25,7 +37,7 @@ class PairTable:
     proteins : mapping of str to Protein
         By id as written in the frame. A row whose protein is missing here has an error issue.
     issues : tuple of Issue
-        Every problem of every row, in row order.
+        Every problem of every row, in row order; before them those of the whole input.
     """
 
     frame: pd.DataFrame
@@ -47,3 +59,102 @@ class PairTable:
             if issue.row is not None and issue.severity == severity:
                 texts.setdefault(issue.row, []).append(f"{issue.problem} {issue.remedy}".strip())
         return {row: " ".join(parts) for row, parts in texts.items()}
+
+
+def build_pairs(
+    raw: RawTable,
+    sequences: Mapping[str, Protein] | None = None,
+    columns: ColumnMap | None = None,
+    fasta_issues: Sequence[Issue] = (),
+    *,
+    limits: Limits | None = None,
+) -> PairTable:
+    """Pairs of a table, every problem listed at once.
+
+    Parameters
+    ----------
+    raw : RawTable
+    sequences : mapping of str to Protein, optional
+        Proteins by name, as `parse_fasta` gives them.
+    columns : ColumnMap, optional
+        Recognised by their names when absent.
+    fasta_issues : sequence of Issue
+        What `parse_fasta` found: rows that use such a protein are told so.
+    limits : Limits, optional
+
+    Raises
+    ------
+    PairError
+        If the columns are not recognised, do not exist, or there is no row.
+    """
+    sequences = sequences or {}
+    columns = columns or recognise_columns(raw, sequences)
+    if not columns.has_header:
+        raw = raw.without_header()
+    _check_columns(columns, raw)
+    if not len(raw):
+        raise PairError("The table has a header but no rows.", hint="Add a row for each pair.")
+    a, b, proteins, issues = check_pairs(raw, sequences, columns, fasta_issues, limits or Limits())
+    used = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
+    carried = raw.frame[[name for name in raw.frame.columns if name not in used]]
+    carried = carried.set_axis(_carried_names(list(carried.columns)), axis=1)
+    pairs = pd.DataFrame({"row": range(1, len(raw) + 1), "protein_a": a, "protein_b": b})
+    return PairTable(pd.concat([pairs, carried], axis=1), proteins, tuple(issues))
+
+
+def read_pairs(
+    path: str | Path,
+    *,
+    sequences: str | Path | Mapping[str, Protein] | None = None,
+    columns: ColumnMap | None = None,
+    limits: Limits | None = None,
+    max_pairs: int = Settings.max_pairs,
+    max_file_mb: float = Settings.max_file_mb,
+) -> PairTable:
+    """Pairs of a file (CSV, TSV, XLSX), as the command line and notebooks want them.
+
+    Parameters
+    ----------
+    path : str or Path
+    sequences : str, Path or mapping of str to Protein, optional
+        A FASTA file, or proteins by name.
+    columns, limits
+        As for `build_pairs`.
+    max_pairs, max_file_mb
+        Largest table and largest file that are accepted.
+
+    Raises
+    ------
+    PairError, SequenceError
+        If a file cannot be read; what is wrong with single rows stands in the table's issues.
+    """
+    path = Path(path)
+    data = read_file(path, max_file_mb=max_file_mb)
+    raw = read_table(data, path.name, max_pairs=max_pairs, max_file_mb=max_file_mb)
+    fasta_issues: Sequence[Issue] = ()
+    if isinstance(sequences, str | Path):
+        fasta = read_file(sequences, max_file_mb=max_file_mb)
+        sequences, fasta_issues = parse_fasta(decode(fasta, Path(sequences).name))
+    return build_pairs(raw, sequences, columns, fasta_issues, limits=limits)
+
+
+def _check_columns(columns: ColumnMap, raw: RawTable) -> None:
+    """Refuse a mapping that does not fit the table."""
+    chosen = [name for name in (columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b)
+              if name is not None]
+    found = ", ".join(map(quoted, raw.frame.columns))
+    if missing := [name for name in chosen if name not in raw.frame.columns]:
+        raise PairError(f"There is no column {quoted(missing[0])}.", hint=f"Columns found: {found}.")
+    if twice := [name for name in chosen if chosen.count(name) > 1]:
+        raise PairError(f"The column {quoted(twice[0])} is chosen for two things.",
+                        hint="Choose a different column for each.")
+    for side in "ab":
+        if getattr(columns, f"protein_{side}") is None and getattr(columns, f"sequence_{side}") is None:
+            raise PairError(
+                f"No column is chosen for protein {side.upper()}.", hint=f"Columns found: {found}."
+            )
+
+
+def _carried_names(names: list[str]) -> list[str]:
+    """Names of carried columns, kept apart from those of the results."""
+    return unique_names([f"{name} (input)" if name in RESULT_COLUMNS else name for name in names])

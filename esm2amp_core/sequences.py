@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from esm2amp_core.errors import SequenceError
+from esm2amp_core.errors import Issue, SequenceError, Severity, quoted
+from esm2amp_core.files.text import decode, plain_line_ends, read_file
+from esm2amp_core.settings import Settings
 
 STANDARD = frozenset("ACDEFGHIKLMNPQRSTVWY")
 RARE = frozenset("BZUOX")
 """Letters that ESM-2's vocabulary holds but that say little: accepted with a warning."""
 MIN_RESIDUES = 10
+_UNKNOWN = re.compile(f"[^{''.join(sorted(STANDARD | RARE))}]")
+_NUCLEOTIDES = frozenset("ACGTUN")
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,10 @@ class Protein:
 
 def sequence_problem(sequence: str) -> str:
     """Why a cleaned sequence cannot be used, in one sentence; empty if it can."""
-    for position, letter in enumerate(sequence):
-        if letter not in STANDARD and letter not in RARE:
-            return f"Letter {letter!r} at position {residue_number(position)} is not an amino acid."
+    if unknown := _UNKNOWN.search(sequence):
+        letter, number = unknown.group(), residue_number(unknown.start())
+        reason = {"-": " (a gap of an alignment)", ".": " (a gap of an alignment)", "*": " (a stop)"}
+        return f"Letter {quoted(letter)} at position {number:,} is not an amino acid{reason.get(letter, '')}."
     if len(sequence) < MIN_RESIDUES:
         return f"The sequence has {len(sequence)} residues; at least {MIN_RESIDUES} are needed."
     return ""
@@ -64,13 +71,16 @@ def clean_sequence(text: str) -> tuple[str, list[str]]:
     notes : list of str
         What a person should know about it, one sentence each.
     """
-    sequence = re.sub(r"\s+", "", text).upper()
+    sequence = "".join(text.split()).upper()
     notes = []
     if sequence.endswith("*"):
         sequence = sequence.rstrip("*")
         notes.append("A stop sign (*) at the end was left out.")
-    if rare := sorted(set(sequence) & RARE):
+    letters = set(sequence)
+    if rare := sorted(letters & RARE):
         notes.append(f"Contains {', '.join(rare)}, about which the language model knows little.")
+    if len(sequence) >= 3 * MIN_RESIDUES and letters <= _NUCLEOTIDES:
+        notes.append("Looks like DNA or RNA, not like a protein.")
     return sequence, notes
 
 
@@ -82,3 +92,139 @@ def residue_number(position: int) -> int:
 def residue_range(start: int, stop: int) -> tuple[int, int]:
     """First and last residue, inclusive from 1, of a half-open stretch from 0."""
     return residue_number(start), stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One entry of a FASTA text, its sequence cleaned; `number` counts from 1."""
+
+    number: int
+    header: str
+    sequence: str
+    notes: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return self.header.split(maxsplit=1)[0] if self.header else ""
+
+    @property
+    def names(self) -> list[str]:
+        """Every name by which pairs may call it: its id first."""
+        names = [self.id, self.header]
+        kind, *parts = self.id.split("|")
+        if kind in ("sp", "tr") and len(parts) == 2:
+            # UniProt: sp|P04637|P53_HUMAN Cellular tumor antigen p53 OS=... GN=TP53
+            names += parts
+        if gene := re.search(r" GN=(\S+)", self.header):
+            names.append(gene.group(1))
+        return list(dict.fromkeys(name for name in names if name))
+
+    def __str__(self) -> str:
+        return f"entry {self.number:,} ({quoted(self.header)}, {len(self.sequence):,} residues)"
+
+
+def parse_fasta(text: str | bytes) -> tuple[dict[str, Protein], list[Issue]]:
+    """Read proteins in FASTA format.
+
+    Parameters
+    ----------
+    text : str or bytes
+        Any line ends, case and encoding; sequences may run over many lines.
+
+    Returns
+    -------
+    proteins : dict of str to Protein
+        By every name a pair may use: the first word of the header, the whole header and, for UniProt
+        headers, accession, entry name and gene name. A name that stands for several sequences is left out.
+    issues : list of Issue
+        Without rows. `value` is the name that an issue is about, empty where it is about the file.
+
+    Raises
+    ------
+    SequenceError
+        If the text is not FASTA at all.
+    """
+    proteins, issues, alias_issues = _read(decode(text, "The FASTA text", error=SequenceError))
+    return proteins, issues + alias_issues
+
+
+def read_fasta(
+    path: str | Path, *, max_file_mb: float = Settings.max_file_mb
+) -> tuple[list[Protein], list[Issue]]:
+    """Proteins of a FASTA file, each id once, in the order of the file, and what is wrong with the others.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or is not FASTA.
+    """
+    data = read_file(path, max_file_mb=max_file_mb, error=SequenceError)
+    proteins, issues, _ = _read(decode(data, Path(path).name, error=SequenceError))
+    return [protein for name, protein in proteins.items() if name == protein.id], issues
+
+
+def _read(text: str) -> tuple[dict[str, Protein], list[Issue], list[Issue]]:
+    """Proteins by name, issues by id, and issues by other names."""
+    records = list(_records(text))
+    issues, alias_issues = _record_issues(records)
+    bad = {issue.value for issue in issues + alias_issues if issue.severity == Severity.ERROR}
+    holders: dict[str, list[_Record]] = {}
+    for record in records:
+        if record.id and not sequence_problem(record.sequence):
+            for name in record.names:
+                holders.setdefault(name, []).append(record)
+    proteins: dict[str, Protein] = {}
+    repeated = []
+    for name, (first, *others) in holders.items():
+        other = next((record for record in others if record.sequence != first.sequence), None)
+        if other is not None:
+            ids = issues if name == first.id else alias_issues
+            ids.append(Issue(
+                None, name, f"The FASTA gives {quoted(name)} two different sequences: {first} and {other}.",
+                "Keep one of them, or give them different names.",
+            ))
+        elif name not in bad:
+            proteins[name] = Protein(first.id, first.sequence)
+            repeated += [name] if others and name == first.id else []
+    if repeated:
+        names = ", ".join(map(quoted, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
+        problem = f"{len(repeated):,} names stand in the FASTA twice or more, with one sequence: {names}."
+        issues.append(Issue(None, "", problem, "Nothing needs to be done.", Severity.WARNING))
+    return proteins, issues, alias_issues
+
+
+def _records(text: str) -> Iterator[_Record]:
+    """Entries of a FASTA text; raises SequenceError where there is no header."""
+    text = plain_line_ends(text).strip()
+    if not text:
+        return
+    if not text.startswith((">", ";")):
+        first = text.split("\n", 1)[0]
+        raise SequenceError(
+            f"This is not FASTA: it begins with {quoted(first)} instead of a line that starts with '>'.",
+            hint="Write a line '>name' above each sequence. A table of protein pairs is given as the pairs.",
+        )
+    entries = re.split(r"^>", re.sub(r"^;.*\n?", "", text, flags=re.MULTILINE), flags=re.MULTILINE)[1:]
+    for number, entry in enumerate(entries, start=1):
+        header, _, body = entry.partition("\n")
+        sequence, notes = clean_sequence(body)
+        yield _Record(number, header.strip(), sequence, tuple(notes))
+
+
+def _record_issues(records: list[_Record]) -> tuple[list[Issue], list[Issue]]:
+    """What is wrong with single entries: by id, and the same by their other names."""
+    issues, alias_issues = [], []
+    for record in records:
+        if not record.id:
+            issues.append(Issue(None, "", f"In the FASTA, {record} has no name.", "Write it behind the '>'."))
+        elif problem := sequence_problem(record.sequence):
+            first, *others = (
+                Issue(None, name, f"{quoted(record.id)}: {problem}", "Correct it in the FASTA.")
+                for name in record.names
+            )
+            issues.append(first)
+            alias_issues += others
+        else:
+            issues += [Issue(None, record.id, f"{quoted(record.id)}: {note}", "", Severity.WARNING)
+                       for note in record.notes]
+    return issues, alias_issues

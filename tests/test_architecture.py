@@ -10,16 +10,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "esm2amp_core"
 
-NOUNS = {"errors", "settings", "progress", "sequences", "tables", "features", "pairs", "predictions", "jobs",
-         "bundles"}  # fmt: skip
+NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
+         "predictions", "jobs", "bundles"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
     "settings": {"errors"},
-    "sequences": {"errors", "tables", "settings"},
-    "tables": {"errors", "settings"},
+    "files": {"errors", "settings"},
+    "sequences": {"errors", "settings", "files"},
+    "tables": {"errors", "settings", "files"},
+    "columns": {"errors", "tables"},
+    "checks": {"errors", "sequences", "tables", "columns"},
     "features": {"errors"},
-    "pairs": {"errors", "sequences", "tables", "settings"},
+    "pairs": {"errors", "settings", "predictions", "sequences", "files", "tables", "columns", "checks"},
     "predictions": {"errors"},
     "jobs": {"errors"},
     "bundles": {"errors", "features"},
@@ -35,11 +38,11 @@ MAY_IMPORT = {
     "workspace": NOUNS | {"store", "tasks"},
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing"},
-    "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "predictor", "selfcheck", "models",
-                    "embed"},
+    "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "predictor", "selfcheck",
+                    "models", "embed"},
     "__main__": {"cli"},
     "__init__": set(),
-}  # fmt: skip
+}
 PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "workspace", "tasks.kinds"}
 
 

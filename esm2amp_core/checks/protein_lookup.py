@@ -1,0 +1,230 @@
+"""Which protein a name in a table of pairs stands for, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from esm2amp_core.checks.damaged_names import damage
+from esm2amp_core.checks.inline_sequences import NONE, InlineSequences
+from esm2amp_core.checks.suggestions import Suggester
+from esm2amp_core.errors import Issue, Severity, quoted
+from esm2amp_core.sequences import Protein, clean_sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long proteins and their names may be.
+
+    Attributes
+    ----------
+    trained_residues : int
+        Longest chain the language model was trained on; longer ones get a warning.
+    max_residues : int
+        Longest chain that is scored; longer ones are refused, never cut.
+    max_id_characters : int
+    """
+
+    trained_residues: int = 1022
+    max_residues: int = 2700
+    max_id_characters: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem of a protein, on whichever row it stands."""
+
+    problem: str
+    remedy: str = ""
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True)
+class Names:
+    """The proteins named in a table.
+
+    Attributes
+    ----------
+    codes : ndarray, dtype=int64, shape=(2, N)
+        For side and row the position of the protein's name in `texts`.
+    texts : list of str
+        Distinct names; the empty one where a row gives none.
+    kinds : mapping of int to str
+        Kind of spreadsheet cell that a name was found in, where it held no text; by position.
+    """
+
+    codes: np.ndarray
+    texts: list[str]
+    kinds: Mapping[int, str]
+
+
+class ProteinLookup:
+    """Resolves every name of a table once.
+
+    Attributes
+    ----------
+    proteins : dict of str to Protein
+        Of the names that can be used.
+    by_name : dict of int to list of Finding
+        Problems of a name, on every row that uses it; by its position in `Names.texts`.
+    by_cell : dict of (int, int) to list of Finding
+        Problems of a name together with a sequence written beside it, by both positions.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        inline: InlineSequences,
+        sequences: Mapping[str, Protein],
+        fasta_issues: Sequence[Issue],
+        limits: Limits,
+    ) -> None:
+        self.proteins: dict[str, Protein] = {}
+        self.by_name: dict[int, list[Finding]] = {}
+        self.by_cell: dict[tuple[int, int], list[Finding]] = {}
+        self._inline, self._sequences, self._limits = inline, sequences, limits
+        self._fasta: dict[str, list[Issue]] = {}
+        for issue in fasta_issues:
+            self._fasta.setdefault(issue.value, []).append(issue)
+        self._given = _sequences_by_name(names, inline)
+        known = dict.fromkeys([*sequences, *(names.texts[code] for code in self._given)])
+        self._suggester = Suggester(known)
+        for code, name in enumerate(names.texts):
+            if not name and names.kinds.get(code) != "formula":
+                continue  # an empty name is a problem of its row
+            findings = list(self._resolve(code, name, names.kinds.get(code, "")))
+            if findings:
+                self.by_name[code] = findings
+            if any(finding.severity == Severity.ERROR for finding in findings):
+                self.proteins.pop(name, None)
+
+    def _resolve(self, code: int, name: str, kind: str) -> Iterator[Finding]:
+        """Find the protein of one name, and all that is to be said about it."""
+        if len(name) > self._limits.max_id_characters:
+            yield Finding(
+                f"The name {quoted(name)} has {len(name):,} characters; "
+                f"at most {self._limits.max_id_characters} are allowed.",
+                "Check whether a sequence stands in the column of names, or shorten the name.",
+            )
+            return
+        protein = self._sequences.get(name)
+        notes = self._fasta.get(name, [])
+        if protein is not None and protein.id != name:
+            notes = notes + [issue for issue in self._fasta.get(protein.id, [])
+                             if issue.severity == Severity.WARNING]
+        if refused := [issue for issue in notes if issue.severity == Severity.ERROR]:
+            yield from (Finding(issue.problem, issue.remedy) for issue in refused)
+            return
+        if protein is None:
+            conflict = self._conflict(code, name)
+            if conflict:
+                yield conflict
+                return
+            protein = self._from_table(code, name)
+        else:
+            self._compare(code, name, protein)
+        problem, originals = damage(name, kind)
+        if protein is None or kind in ("error", "formula"):
+            yield self._damaged(name, problem, originals) if problem else self._missing(name)
+            return
+        self.proteins[name] = protein
+        if problem:
+            yield self._damaged(name, problem, originals, Severity.WARNING)
+        yield from self._length(name, protein)
+        said = clean_sequence(protein.sequence)[1]
+        yield from (Finding(f"{quoted(name)}: {note}", "", Severity.WARNING) for note in said)
+        yield from (Finding(issue.problem, issue.remedy, Severity.WARNING) for issue in notes
+                    if not issue.problem.endswith(tuple(said) or ("\0",)))
+
+    def _from_table(self, code: int, name: str) -> Protein | None:
+        """The protein whose sequence stands beside the name; None if there is none that can be used."""
+        for sequence, _ in self._given.get(code, ()):
+            if not self._inline.problems[sequence]:
+                return Protein(name, self._inline.texts[sequence])
+        return None
+
+    def _conflict(self, code: int, name: str) -> Finding | None:
+        """Two different sequences beside one name, where no FASTA says which is right."""
+        usable = [(s, row) for s, row in self._given.get(code, ()) if not self._inline.problems[s]]
+        if len(usable) < 2:
+            self._refuse_unusable(code, name)
+            return None
+        (first, first_row), (other, other_row) = usable[:2]
+        texts = self._inline.texts
+        return Finding(
+            f"The table gives {quoted(name)} two different sequences: {len(texts[first]):,} residues in row "
+            f"{first_row:,}, {len(texts[other]):,} residues in row {other_row:,}.",
+            "Correct one of them, or give the two proteins different names.",
+        )
+
+    def _compare(self, code: int, name: str, protein: Protein) -> None:
+        """Refuse the cells whose sequence is not the one in the FASTA."""
+        self._refuse_unusable(code, name)
+        for sequence, _ in self._given.get(code, ()):
+            text = self._inline.texts[sequence]
+            if text != protein.sequence and not self._inline.problems[sequence]:
+                self.by_cell[code, sequence] = [Finding(
+                    f"The sequence of {quoted(name)} in this row ({len(text):,} residues) differs from that "
+                    f"in the FASTA ({len(protein.sequence):,} residues).",
+                    "Remove one of them, or give the two proteins different names.",
+                )]
+
+    def _refuse_unusable(self, code: int, name: str) -> None:
+        """Refuse the cells whose sequence cannot be used, and tell what was changed in the others."""
+        for sequence, _ in self._given.get(code, ()):
+            if problem := self._inline.problems[sequence]:
+                self.by_cell[code, sequence] = [Finding(f"{quoted(name)}: {problem}", "Correct it.")]
+            elif stops := [note for note in self._inline.notes[sequence] if "stop" in note]:
+                self.by_cell[code, sequence] = [
+                    Finding(f"{quoted(name)}: {note}", "", Severity.WARNING) for note in stops
+                ]
+
+    def _length(self, name: str, protein: Protein) -> Iterator[Finding]:
+        length, limits = len(protein.sequence), self._limits
+        if length > limits.max_residues:
+            yield Finding(
+                f"{quoted(name)} has {length:,} residues; at most {limits.max_residues:,} are read.",
+                "Give one domain of it, under a name of its own.",
+            )
+        elif length > limits.trained_residues:
+            yield Finding(
+                f"{quoted(name)} has {length:,} residues; the language model was trained on at most "
+                f"{limits.trained_residues:,}, so this score is less certain.",
+                severity=Severity.WARNING,
+            )
+
+    def _missing(self, name: str) -> Finding:
+        close = self._suggester.close_to(name)
+        remedy = "Add it to the FASTA or the table."
+        if close:
+            remedy = f"Did you mean {' or '.join(map(quoted, close))}?"
+        return Finding(f"There is no sequence for {quoted(name)}.", remedy)
+
+    def _damaged(
+        self, name: str, problem: str, originals: list[str], severity: Severity = Severity.ERROR
+    ) -> Finding:
+        present = self._suggester.known_among(originals)
+        if present:
+            remedy = f"Probably {present[0]}, which is among the sequences: write that."
+        elif originals:
+            remedy = f"Probably {' or '.join(originals[:4])}: write the name as text."
+        else:
+            remedy = "Write the name as text."
+        return Finding(f"{quoted(name)}: {problem}" if name else problem, remedy, severity)
+
+
+def _sequences_by_name(names: Names, inline: InlineSequences) -> dict[int, list[tuple[int, int]]]:
+    """For each name the sequences written beside it, each with the first row (from 1) where it stands."""
+    n_texts = len(inline.texts)
+    beside = inline.codes != NONE
+    cells = names.codes[beside] * n_texts + inline.codes[beside]
+    rows = np.broadcast_to(np.arange(1, names.codes.shape[1] + 1), names.codes.shape)[beside]
+    order = np.argsort(rows, kind="stable")
+    distinct, first = np.unique(cells[order], return_index=True)
+    given: dict[int, list[tuple[int, int]]] = {}
+    for at in np.argsort(first):
+        name, sequence = divmod(int(distinct[at]), n_texts)
+        given.setdefault(name, []).append((sequence, int(rows[order][first[at]])))
+    return given

@@ -1,0 +1,142 @@
+"""Every problem of every row of a table of pairs, found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.checks.inline_sequences import NONE, InlineSequences, read_sequences
+from esm2amp_core.checks.protein_lookup import Finding, Limits, Names, ProteinLookup
+from esm2amp_core.columns import ColumnMap
+from esm2amp_core.errors import Issue, Severity, quoted
+from esm2amp_core.sequences import Protein
+from esm2amp_core.tables import RawTable
+
+# What str.strip takes for blanks, and three characters that are not seen either: U+200B, U+2060, U+FEFF.
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u2060\ufeff"
+
+
+def check_pairs(
+    raw: RawTable,
+    sequences: Mapping[str, Protein],
+    columns: ColumnMap,
+    fasta_issues: Sequence[Issue],
+    limits: Limits,
+) -> tuple[list[str], list[str], dict[str, Protein], list[Issue]]:
+    """Names of both sides, the proteins they stand for, and all issues: of the input, then in row order."""
+    inline = _inline_sequences(raw, columns)
+    names = _names(raw, columns, inline)
+    lookup = ProteinLookup(names, inline, sequences, fasta_issues, limits)
+    blank = (raw.frame == "").all(axis=1).to_numpy()
+    issues = [
+        *raw.issues,
+        *_blank_rows(blank),
+        *_nameless(names, inline, blank, lookup),
+        *_issues_by_name(names, lookup),
+        *_issues_by_cell(names, inline, lookup),
+        *_self_pairs(names),
+    ]
+    issues.sort(key=lambda issue: issue.row or 0)
+    texts = np.array(names.texts, dtype=object)
+    a, b = (texts[codes].tolist() for codes in names.codes)
+    return a, b, lookup.proteins, [*_input_issues(raw, columns, names, fasta_issues), *issues]
+
+
+def _inline_sequences(raw: RawTable, columns: ColumnMap) -> InlineSequences:
+    chosen = (columns.sequence_a, columns.sequence_b)
+    return read_sequences([None if name is None else raw.frame[name] for name in chosen], len(raw))
+
+
+def _names(raw: RawTable, columns: ColumnMap, inline: InlineSequences) -> Names:
+    """Names of both sides; where there is no column of names, they are made of the sequences."""
+    sides, odd = [], {}
+    for side, column in enumerate((columns.protein_a, columns.protein_b)):
+        if column is None:
+            sides.append([inline.name(code) for code in inline.codes[side].tolist()])
+            continue
+        texts = raw.frame[column].str.strip(_BLANKS).tolist()
+        position = raw.frame.columns.get_loc(column)
+        for (row, at), cell in raw.odd_cells.items():
+            if at == position and row > 0:
+                texts[row - 1] = cell.shown
+                odd[side, row - 1] = cell.kind
+        sides.append(texts)
+    codes, texts = pd.factorize(np.array(sides[0] + sides[1], dtype=object))
+    codes = codes.reshape(2, len(raw)).astype(np.int64)
+    kinds = {int(codes[cell]): kind for cell, kind in odd.items() if kind}
+    return Names(codes, [str(text) for text in texts], kinds)
+
+
+def _blank_rows(blank: np.ndarray) -> Iterator[Issue]:
+    for row in np.flatnonzero(blank) + 1:
+        yield Issue(int(row), "", "The row is empty.", "Delete it or fill it in.")
+
+
+def _nameless(
+    names: Names, inline: InlineSequences, blank: np.ndarray, lookup: ProteinLookup
+) -> Iterator[Issue]:
+    """Rows, not blank, where a side has no name."""
+    if "" not in names.texts:
+        return
+    code = names.texts.index("")
+    if code in lookup.by_name:  # formulas without a result: the lookup has said so
+        return
+    for side, letter in enumerate("AB"):
+        for row in np.flatnonzero((names.codes[side] == code) & ~blank):
+            what = "is missing" if inline.codes[side, row] == NONE else "has a sequence but no name"
+            yield Issue(int(row) + 1, "", f"Protein {letter} {what}.", "Write its name.")
+
+
+def _issues_by_name(names: Names, lookup: ProteinLookup) -> Iterator[Issue]:
+    flagged = np.isin(names.codes, list(lookup.by_name))
+    # A protein paired with itself is told of once.
+    flagged[1] &= names.codes[0] != names.codes[1]
+    for side in (0, 1):
+        for row in np.flatnonzero(flagged[side]):
+            code = int(names.codes[side, row])
+            yield from _of_row(int(row) + 1, names.texts[code], lookup.by_name[code])
+
+
+def _issues_by_cell(names: Names, inline: InlineSequences, lookup: ProteinLookup) -> Iterator[Issue]:
+    n_texts = max(len(inline.texts), 1)
+    cells = names.codes * n_texts + inline.codes
+    flagged = np.isin(cells, [name * n_texts + sequence for name, sequence in lookup.by_cell])
+    flagged &= inline.codes != NONE
+    flagged[1] &= cells[0] != cells[1]
+    for side in (0, 1):
+        for row in np.flatnonzero(flagged[side]):
+            code = int(names.codes[side, row])
+            findings = lookup.by_cell[code, int(inline.codes[side, row])]
+            yield from _of_row(int(row) + 1, names.texts[code], findings)
+
+
+def _of_row(row: int, value: str, findings: Sequence[Finding]) -> Iterator[Issue]:
+    for finding in findings:
+        yield Issue(row, value, finding.problem, finding.remedy, finding.severity)
+
+
+def _self_pairs(names: Names) -> Iterator[Issue]:
+    empty = names.texts.index("") if "" in names.texts else -1
+    for row in np.flatnonzero((names.codes[0] == names.codes[1]) & (names.codes[0] != empty)):
+        name = names.texts[names.codes[0, row]]
+        yield Issue(int(row) + 1, name, f"{quoted(name)} is paired with itself.", "", Severity.WARNING)
+
+
+def _input_issues(
+    raw: RawTable, columns: ColumnMap, names: Names, fasta_issues: Sequence[Issue]
+) -> Iterator[Issue]:
+    """What concerns the whole input, or proteins that no row names."""
+    for note in raw.notes:
+        yield Issue(None, "", note, "", Severity.WARNING)
+    if columns.protein_a is None or columns.protein_b is None:
+        yield Issue(None, "", "Proteins without a column of names are named after their sequence.", "",
+                    Severity.WARNING)
+    yield from (issue for issue in fasta_issues if not issue.value)
+    used = set(names.texts)
+    unused = {issue.value for issue in fasta_issues
+              if issue.value and issue.severity == Severity.ERROR and issue.value not in used}
+    if unused:
+        yield Issue(None, "", f"{len(unused):,} names in the FASTA that no pair uses cannot be read "
+                    f"({', '.join(map(quoted, sorted(unused)[:3]))}).", "", Severity.WARNING)

@@ -1,0 +1,111 @@
+"""Which columns of a table hold the two proteins of a pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from esm2amp_core.errors import PairError, quoted
+from esm2amp_core.tables import RawTable
+
+_IDS = ("protein", "id", "proteinid", "idprotein", "uniprot", "uniprotid", "uniprotac", "accession", "acc",
+        "uniprotaccession", "prot", "p", "interactor", "idinteractor", "idsinteractor", "gene", "genename",
+        "genesymbol", "geneid", "symbol", "officialsymbolinteractor", "name", "proteinname", "entry", "node",
+        "partner", "molecule", "chain", "seqid", "")  # fmt: skip
+_SEQUENCES = ("sequence", "seq", "proteinsequence", "sequenceprotein", "aasequence", "aaseq", "proteinseq",
+              "seqprotein")  # fmt: skip
+_DIRECTED = (("bait", "prey"), ("source", "target"), ("query", "subject"), ("ligand", "receptor"),
+             ("receptor", "ligand"), ("from", "to"), ("protein", "partner"))  # fmt: skip
+_SIDES = {"a": 0, "b": 1, "1": 0, "2": 1, "i": 0, "ii": 1, "x": 0, "y": 1, "left": 0, "right": 1}
+_LIKE_SEQUENCE = re.compile(r"[A-Za-z]{20,}\*?")
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Names of the columns that hold a pair; all others are carried to the output.
+
+    Attributes
+    ----------
+    protein_a, protein_b : str or None
+        Columns of the proteins' names; None where there are sequences alone.
+    sequence_a, sequence_b : str or None
+    has_header : bool
+        False where the first row is data too; the columns are then called ``column 1``, ``column 2``...
+    """
+
+    protein_a: str | None
+    protein_b: str | None
+    sequence_a: str | None = None
+    sequence_b: str | None = None
+    has_header: bool = True
+
+
+def recognise_columns(raw: RawTable, known: Collection[str] = ()) -> ColumnMap:
+    """Find the columns of a pair by their names, whatever their case and separators.
+
+    Parameters
+    ----------
+    raw : RawTable
+    known : collection of str
+        Names of proteins whose sequences are known: a first row that holds two of them is data.
+
+    Raises
+    ------
+    PairError
+        If they are not recognised; the message lists the columns.
+    """
+    names = list(raw.frame.columns)
+    ids, sequences = _by_side(names, _IDS), _by_side(names, _SEQUENCES)
+    if ids is None:
+        lower = {name.lower(): name for name in reversed(names)}
+        ids = next(((lower[a], lower[b]) for a, b in _DIRECTED if a in lower and b in lower), None)
+    if ids or sequences:
+        return ColumnMap(*(ids or (None, None)), *(sequences or (None, None)))
+    if headerless := _without_names(raw, known):
+        return headerless
+    found = ", ".join(map(quoted, names[:20])) + (", ..." if len(names) > 20 else "")
+    raise PairError(
+        f"The two protein columns were not recognised. Columns found: {found}.",
+        hint="Name them protein_a and protein_b (with sequence_a and sequence_b beside them if there is no "
+             "FASTA), or choose the columns by hand.",
+    )
+
+
+def _without_names(raw: RawTable, known: Collection[str]) -> ColumnMap | None:
+    first = [cell.strip() for cell in raw.header]
+    n = len(first)
+    if 2 <= n <= 3 and (first[0] in known or first[1] in known):
+        return ColumnMap("column 1", "column 2", has_header=False)
+    like = [bool(_LIKE_SEQUENCE.fullmatch(cell)) for cell in first]
+    if like[:2] == [True, True]:
+        return ColumnMap(None, None, "column 1", "column 2", has_header=False)
+    if like[:4] == [False, False, True, True]:
+        return ColumnMap("column 1", "column 2", "column 3", "column 4", has_header=False)
+    return None
+
+
+def _by_side(names: list[str], stems: tuple[str, ...]) -> tuple[str, str] | None:
+    """The two columns that share a stem (the earlier in `stems` the better) and differ in their side."""
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        for stem, side in _readings(name):
+            found.setdefault(stem, {}).setdefault(side, name)
+    for stem in stems:
+        if len(found.get(stem, {})) == 2:
+            return found[stem][0], found[stem][1]
+    return None
+
+
+def _readings(name: str) -> list[tuple[str, int]]:
+    """Stem and side a column name may mean: 'Protein_A_ID' is ('proteinid', 0)."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])", " ", name)
+    tokens = re.findall(r"[a-z0-9]+", spaced.lower())
+    readings = []
+    for i, token in enumerate(tokens):
+        if token in _SIDES:
+            readings.append(("".join(tokens[:i] + tokens[i + 1 :]), _SIDES[token]))
+    joined = "".join(tokens)
+    if joined and joined[-1] in "ab12":
+        readings.append((joined[:-1], _SIDES[joined[-1]]))
+    return readings

@@ -1,0 +1,98 @@
+"""Cells of delimited text: CSV, TSV, semicolons, or blanks between columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from esm2amp_core.errors import PairError
+from esm2amp_core.files.cells import Cells, too_many_columns, too_many_rows
+from esm2amp_core.files.text import plain_line_ends
+
+# The size of the file bounds a cell; csv's own limit would refuse a titin.
+csv.field_size_limit(2**31 - 1)
+
+_DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
+_SAMPLE_CHARACTERS = 200_000
+_SAMPLE_ROWS = 50
+GUARDED = re.compile(r"'+[=+\-@\t\r]")
+"""How exports write a cell that a spreadsheet could take for a formula: with one more quote in front."""
+
+
+def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> Cells:
+    """Split text into rows of cells; the delimiter is the one that fits its first rows best.
+
+    Raises
+    ------
+    PairError
+        If a quotation mark is never closed, or there are more than `max_rows` rows below the header
+        or more than `max_columns` columns.
+    """
+    if declared := re.match(r"sep=(.)(\r\n|\r|\n)", text):
+        delimiter: str | None = declared.group(1)
+        text = text[declared.end() :]
+    else:
+        delimiter = find_delimiter(text[:_SAMPLE_CHARACTERS])
+    rows = []
+    pool: dict[str, str] = {}
+    for row in _split(text, delimiter, name):
+        if len(row) > max_columns:
+            raise too_many_columns(name, max_columns)
+        # One object per distinct text: long sequences repeat from row to row.
+        rows.append([pool.setdefault(cell, cell) for cell in row])
+        if len(rows) > max_rows + 1 and any(row):
+            raise too_many_rows(name, max_rows)
+    for row in rows:
+        for i, cell in enumerate(row):
+            if cell[:1] == "'" and GUARDED.match(cell):
+                row[i] = cell[1:]
+    return Cells(rows)
+
+
+def find_delimiter(sample: str) -> str | None:
+    """The delimiter by which most rows of the sample have the same number of cells; None for blanks."""
+    best, best_share = None, 0.0
+    for delimiter in _DELIMITERS:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        widths = [len(row) for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False) if any(row)]
+        counts = Counter(width for width in widths if width > 1)
+        share = counts.most_common(1)[0][1] / len(widths) if counts else 0.0
+        if share > best_share:
+            best, best_share = delimiter, share
+    return best
+
+
+def _split(text: str, delimiter: str | None, name: str) -> Iterator[list[str]]:
+    if delimiter is None:
+        return _split_blanks(text)
+    return _split_quoted(text, delimiter, name)
+
+
+def _split_blanks(text: str) -> Iterator[list[str]]:
+    """Rows of text whose columns are aligned with blanks: two or more of them, or else single ones."""
+    lines = plain_line_ends(text).split("\n")
+    filled = [line.strip() for line in lines[:_SAMPLE_ROWS] if line.strip()]
+    wide = sum(bool(re.search(r"\s{2,}", line)) for line in filled) > len(filled) / 2
+    for line in lines:
+        yield re.split(r"\s{2,}" if wide else r"\s+", line.strip())
+
+
+def _split_quoted(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lenient = False
+    start = 0
+    try:
+        for row in reader:
+            start = reader.line_num
+            yield row
+    except csv.Error as problem:
+        if "end of data" in str(problem):
+            raise PairError(f"{name}, line {start + 1:,}: a quotation mark is never closed.",
+                            hint="Close it or remove it.") from None
+        lenient = True
+    if lenient:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        yield from (row for row in rows if rows.line_num > start)
