@@ -1,0 +1,86 @@
+"""How the scores of a job are distributed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+N_BINS = 20
+# Blue and grey differ in lightness too: told apart in any colour vision, on white and on black.
+ABOVE, BELOW, LINE = "#2f86bd", "#9aa7b3", "#d55e00"
+
+
+class ScoreCounts(NamedTuple):
+    """Pairs per interval of probability.
+
+    Attributes
+    ----------
+    edges : ndarray, dtype=float64, shape=(n + 1,)
+        From 0 to 1; the threshold is always one of them, so that no bar lies on both sides.
+    counts : ndarray, dtype=int64, shape=(n,)
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+
+
+def count_scores(probabilities: np.ndarray, *, threshold: float, n_bins: int = N_BINS) -> ScoreCounts:
+    """Count probabilities in equal intervals.
+
+    Parameters
+    ----------
+    probabilities : ndarray, dtype=float64, shape=(N,)
+        NaN marks pairs without a score; they are not counted.
+    threshold : float
+        From which probability a pair is called interacting.
+    n_bins : int
+        Intervals; one more where the threshold cuts one in two.
+    """
+    edges = np.linspace(0, 1, n_bins + 1)
+    if not np.isclose(edges, threshold).any():
+        edges = np.sort(np.append(edges, threshold))
+    edges[np.isclose(edges, threshold)] = threshold
+    counts, _ = np.histogram(probabilities[~np.isnan(probabilities)], bins=edges)
+    return ScoreCounts(edges, counts)
+
+
+def score_histogram(probabilities: np.ndarray, *, threshold: float) -> go.Figure:
+    """Histogram of probabilities with the threshold marked.
+
+    Parameters
+    ----------
+    probabilities : ndarray, dtype=float64, shape=(N,)
+    threshold : float
+    """
+    edges, counts = count_scores(probabilities, threshold=threshold)
+    left, right = edges[:-1], edges[1:]
+    figure = go.Figure()
+    sides = (("called interacting", ABOVE, left >= threshold), ("not called", BELOW, left < threshold))
+    for name, colour, side in sides:
+        figure.add_bar(
+            x=left[side],
+            y=counts[side],
+            width=(right - left)[side],
+            offset=0,
+            name=name,
+            marker={"color": colour, "line": {"width": 1, "color": "rgba(255,255,255,0.35)"}},
+            customdata=right[side],
+            hovertemplate=f"%{{y:,}} pairs from %{{x:.2f}} to %{{customdata:.2f}}<br>{name}<extra></extra>",
+        )
+    figure.add_vline(
+        x=threshold,
+        line={"color": LINE, "width": 2, "dash": "dash"},
+        annotation_text=f"threshold {threshold:.2f}",
+        annotation_position="top left" if threshold > 0.5 else "top right",
+    )
+    figure.update_xaxes(title="probability of interaction", range=[0, 1], tickformat=".1f")
+    figure.update_yaxes(title="pairs", rangemode="tozero", tickformat=",d")
+    figure.update_layout(
+        height=280,
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        bargap=0,
+    )
+    return figure

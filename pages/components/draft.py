@@ -1,0 +1,132 @@
+"""What a person brought and what was understood of it, before it becomes a job. No Streamlit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from esm2amp_core.columns import ColumnMap, recognise_columns
+from esm2amp_core.errors import Issue, PairError, Severity
+from esm2amp_core.files.text import decode
+from esm2amp_core.pairs import PairTable, build_pairs
+from esm2amp_core.sequences import Protein, parse_fasta
+from esm2amp_core.settings import Settings
+from esm2amp_core.tables import RawTable, read_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Exactly what a person gave.
+
+    Attributes
+    ----------
+    table : bytes
+        The pairs: text or a workbook.
+    filename : str
+        Says the format of the table, and where it came from.
+    fasta : bytes
+        Sequences that came beside the table; may be empty.
+    title : str
+        Proposed title of the job.
+    """
+
+    table: bytes
+    filename: str
+    fasta: bytes = b""
+    title: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for equal input."""
+        parts = (self.filename.encode(), self.table, self.fasta)
+        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A source as it was read.
+
+    Attributes
+    ----------
+    source : Source
+    raw : RawTable
+        The table as text, with the person's corrections.
+    proteins : mapping of str to Protein
+        Those of the FASTA, by every name it gives them.
+    fasta_issues : tuple of Issue
+    columns : ColumnMap or None
+        Which columns hold what; None while that is not known.
+    pairs : PairTable or None
+        None while the columns are not known.
+    reason : str
+        Why the columns were not recognised.
+    """
+
+    source: Source
+    raw: RawTable
+    proteins: Mapping[str, Protein]
+    fasta_issues: tuple[Issue, ...]
+    columns: ColumnMap | None = None
+    pairs: PairTable | None = None
+    reason: str = ""
+
+    def with_columns(self, columns: ColumnMap) -> Draft:
+        """The same input read with other columns.
+
+        Raises
+        ------
+        PairError
+            If they make no pairs.
+        """
+        raw = self.raw
+        if not columns.has_header:  # from here on the first row is a row like the others
+            raw, columns = raw.without_header(), replace(columns, has_header=True)
+        pairs = build_pairs(raw, self.proteins, columns, self.fasta_issues)
+        return replace(self, raw=raw, columns=columns, pairs=pairs, reason="")
+
+    def with_rows(self, rows: pd.DataFrame) -> Draft:
+        """The same input with some rows corrected; `rows` has columns and index of the raw frame."""
+        frame = self.raw.frame.copy()
+        changed = (frame.loc[rows.index, rows.columns] != rows).to_numpy()
+        frame.loc[rows.index, rows.columns] = rows
+        # A cell that was typed anew is text, and a row that was gone through is no longer torn.
+        typed = {
+            (int(rows.index[line]) + 1, frame.columns.get_loc(rows.columns[column]))
+            for line, column in zip(*changed.nonzero(), strict=True)
+        }
+        mended_rows = {row for row, _ in typed}
+        raw = replace(
+            self.raw,
+            frame=frame,
+            odd_cells={cell: kind for cell, kind in self.raw.odd_cells.items() if cell not in typed},
+            issues=tuple(issue for issue in self.raw.issues if issue.row not in mended_rows),
+        )
+        corrected = replace(self, raw=raw)
+        return corrected.with_columns(self.columns) if self.columns else corrected
+
+    def rows_with(self, severity: Severity) -> list[int]:
+        """Numbers of the rows that have an issue of this severity."""
+        return sorted(self.pairs.problems(severity)) if self.pairs else []
+
+
+def read_draft(source: Source, settings: Settings) -> Draft:
+    """Read a source as far as it can be understood.
+
+    Raises
+    ------
+    UserError
+        If the table or the FASTA cannot be read at all.
+    """
+    raw = read_table(
+        source.table, source.filename, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
+    )
+    proteins, issues = parse_fasta(decode(source.fasta, "The FASTA")) if source.fasta else ({}, [])
+    draft = Draft(source=source, raw=raw, proteins=proteins, fasta_issues=tuple(issues))
+    try:
+        return draft.with_columns(recognise_columns(raw, proteins))
+    except PairError as error:
+        return replace(draft, reason=str(error))

@@ -1,0 +1,128 @@
+"""The ways to bring pairs: two sequences, a pasted list, files, an example."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from esm2amp_core.settings import REPOSITORY, Settings
+from pages.components.draft import Source
+
+TWO, PASTE, UPLOAD, EXAMPLE = "Two sequences", "Paste a list", "Upload a file", "Try an example"
+FOLDER = REPOSITORY / "data" / "examples"
+
+
+class Example(NamedTuple):
+    """One input that comes with the program; `table` and `fasta` are names of files."""
+
+    title: str
+    caption: str
+    table: str
+    fasta: str = ""
+
+
+EXAMPLES = (
+    Example("Well-known human pairs", "A dozen pairs with their sequences, some that interact and some that "
+            "are not known to.", "pairs.csv", "proteins.fasta"),
+    Example("A messy table", "Every kind of problem a row can have, with the reason and the remedy.",
+            "messy.xlsx"),
+)  # fmt: skip
+
+
+def choose_source(settings: Settings) -> Source | None:
+    """Widgets of the chosen way; None while nothing has been given."""
+    way = st.segmented_control(
+        "How do you want to give your pairs?", (TWO, PASTE, UPLOAD, EXAMPLE), default=PASTE, required=True,
+        key="way", persist_state="session",
+    )  # fmt: skip
+    if way == TWO:
+        return _two_sequences()
+    if way == PASTE:
+        return _pasted_list()
+    if way == UPLOAD:
+        return _uploaded_files(settings)
+    return _example()
+
+
+def _two_sequences() -> Source | None:
+    given: dict[str, str] = {}
+    for side, column in zip("AB", st.columns(2), strict=True):
+        given[f"protein_{side.lower()}"] = column.text_input(
+            f"Name of protein {side}", f"Protein {side}", key=f"name-{side}", persist_state="session"
+        ).strip()
+        given[f"sequence_{side.lower()}"] = column.text_area(
+            f"Sequence of protein {side}", key=f"sequence-{side}", height=160, persist_state="session",
+            placeholder="MKT…", help="One-letter codes. A FASTA header line may stand above it.",
+        )  # fmt: skip
+    given = {name: without_header(text) for name, text in given.items()}
+    asked = st.button("Check these sequences", icon=":material/fact_check:")
+    if not (given["sequence_a"] and given["sequence_b"]):
+        if asked:
+            st.info("Paste a sequence for each of the two proteins first.")
+        return None
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(given), lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(given)
+    title = f"{given['protein_a']} and {given['protein_b']}"
+    return Source(table=text.getvalue().encode(), filename="two sequences.csv", title=title)
+
+
+def without_header(text: str) -> str:
+    """A sequence without the FASTA header above it."""
+    return "\n".join(line for line in text.strip().splitlines() if not line.startswith(">")).strip()
+
+
+def _pasted_list() -> Source | None:
+    left, right = st.columns(2)
+    pairs = left.text_area(
+        "Pairs", key="pairs", height=220, persist_state="session",
+        placeholder="P04637\tQ00987\nP38936\tP24941",
+        help="One pair per line: two names, separated by a tab, comma or semicolon. Copying cells from a "
+        "spreadsheet works too, with or without the line of column names.",
+    )  # fmt: skip
+    fasta = right.text_area(
+        "Sequences (FASTA)", key="fasta", height=220, persist_state="session",
+        placeholder=">P04637\nMEEPQSDPSVEPPLSQETFSDLWKLLPENN…\n>Q00987\nMCNTNMSVPTDGAVTTSQIPASEQETLVRP…",
+        help="The sequence of every protein named on the left. Leave it empty if your pairs have columns "
+        "sequence_a and sequence_b.",
+    )  # fmt: skip
+    asked = st.button("Check these pairs", icon=":material/fact_check:")
+    if not pairs.strip():
+        if asked:
+            st.info("Paste at least one pair on the left first.")
+        return None
+    return Source(table=pairs.encode("utf-8", "replace"), filename="pasted pairs.txt",
+                  fasta=fasta.encode("utf-8", "replace"), title="Pasted pairs")  # fmt: skip
+
+
+def _uploaded_files(settings: Settings) -> Source | None:
+    left, right = st.columns(2)
+    table = left.file_uploader(
+        "Table of pairs (CSV, TSV or XLSX)", key="table-file",
+        max_upload_size=settings.max_file_mb,
+        help="Columns such as protein_a and protein_b, and if you like sequence_a and sequence_b. "
+        "All other columns come back beside the scores.",
+    )  # fmt: skip
+    fasta = right.file_uploader(
+        "Sequences (FASTA), if they are not in the table", key="fasta-file",
+        max_upload_size=settings.max_file_mb,
+    )  # fmt: skip
+    if table is None:
+        return None
+    return Source(table=table.getvalue(), filename=table.name, fasta=fasta.getvalue() if fasta else b"",
+                  title=Path(table.name).stem)  # fmt: skip
+
+
+def _example() -> Source:
+    chosen = st.radio(
+        "Example", EXAMPLES, format_func=lambda example: example.title, key="example",
+        captions=[example.caption for example in EXAMPLES], persist_state="session",
+    )  # fmt: skip
+    fasta = (FOLDER / chosen.fasta).read_bytes() if chosen.fasta else b""
+    return Source(table=(FOLDER / chosen.table).read_bytes(), filename=chosen.table, fasta=fasta,
+                  title=f"Example: {chosen.title}")  # fmt: skip

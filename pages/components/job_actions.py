@@ -1,0 +1,63 @@
+"""What can be done with a job besides looking at it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.jobs import Job
+from esm2amp_core.workspace import Workspace
+from pages.components.navigation import JOBS, RESULTS, open_job
+from pages.components.page import error_boundary
+from pages.components.text import literal
+
+MAX_TITLE = 120
+
+
+@st.dialog("Rename this job")
+def rename(workspace: Workspace, job: Job) -> None:
+    """Ask for a new title."""
+    with error_boundary(), st.form("rename", border=False):
+        title = st.text_input("Title", job.title, max_chars=MAX_TITLE)
+        if st.form_submit_button("Save", type="primary"):
+            workspace.jobs.rename(job.id, title.strip())
+            st.rerun()
+
+
+@st.dialog("Delete this job?")
+def delete(workspace: Workspace, job: Job) -> None:
+    """Ask once more, then delete."""
+    with error_boundary():
+        st.markdown(f"**{literal(job.title or job.id)}**, its input and its scores will be gone for good.")
+        with st.container(horizontal=True):
+            if st.button("Delete for good", type="primary", icon=":material/delete:"):
+                workspace.jobs.delete(job.id)
+                st.switch_page(JOBS)
+            if st.button("Keep it"):
+                st.rerun()
+
+
+def run_again(workspace: Workspace, job: Job) -> None:
+    """Submit the same input with the same choices as a new job, and go there."""
+    open_job(workspace.rerun(job.id).id)
+
+
+def show_actions(workspace: Workspace, job: Job) -> None:
+    """Buttons beside the title of a result."""
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        with st.popover("Link", icon=":material/link:"):
+            st.markdown("This address leads here again, also tomorrow and in another browser.")
+            st.code(job_address(job.id), language=None)
+        if st.button("Rename", icon=":material/edit:"):
+            rename(workspace, job)
+        if job.state.is_finished and st.button("Run again", icon=":material/replay:"):
+            run_again(workspace, job)
+        if job.state.is_finished and st.button("Delete", icon=":material/delete:"):
+            delete(workspace, job)
+
+
+def job_address(job_id: str) -> str:
+    """Full address of a job's results."""
+    root = (st.context.url or "").split("?")[0].rstrip("/")
+    name = RESULTS.removeprefix("pages/").removesuffix(".py")
+    base = root.removesuffix(f"/{name}")
+    return f"{base}/{name}?job={job_id}"

@@ -1,0 +1,38 @@
+"""Which job a page is about."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.jobs import Job
+from esm2amp_core.workspace import Workspace
+from pages.components.navigation import JOBS, PREDICT
+from pages.components.page import show_user_error
+
+
+def choose_job(workspace: Workspace) -> Job:
+    """The job in the address; without one, the newest, whose id is then written there.
+
+    Where there is no such job, says so, offers ways on, and ends the page.
+    """
+    job_id = st.query_params.get("job", "")
+    if not job_id:
+        newest = workspace.jobs.list(owner=workspace.settings.owner, limit=1)
+        if not newest:
+            _offer("There are no results yet. Score your first pairs: it takes a minute.", PREDICT)
+        st.query_params["job"] = newest[0].id
+        return newest[0]
+    try:
+        return workspace.jobs.get(job_id)
+    except JobError as error:
+        show_user_error(error)
+        _offer("It may have been deleted. The history lists the jobs that are there.", JOBS)
+
+
+def _offer(sentence: str, page: str) -> None:
+    st.title("Results", anchor=False)
+    st.markdown(sentence)
+    labels = {PREDICT: "Go to Predict", JOBS: "Go to Jobs"}
+    st.page_link(page, label=labels[page], icon=":material/arrow_forward:")
+    st.stop()

@@ -1,0 +1,105 @@
+"""The history of jobs: one line each, with what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.workspace import Workspace
+from pages.components.job_actions import delete, rename, run_again
+from pages.components.job_status import state_badge
+from pages.components.navigation import RESULTS, open_job
+from pages.components.page import error_boundary
+from pages.components.text import count, literal, when
+
+PAGE_SIZE = 15
+POLL_SECONDS = 2.0
+WIDTHS = (4.2, 1.5, 2.6, 2.0, 1.4)
+STATES = {"All": (), "Waiting": (JobState.QUEUED,), "Running": (JobState.RUNNING,), "Done": (JobState.DONE,),
+          "Failed": (JobState.FAILED,), "Cancelled": (JobState.CANCELLED,)}  # fmt: skip
+
+OPEN, CANCEL, AGAIN, RENAME, DELETE = "Open", "Cancel", "Run again", "Rename", "Delete"
+
+
+def show_jobs(workspace: Workspace) -> None:
+    """Search, filter, and the jobs that match, newest first."""
+    search_box, state_box = st.columns([2, 3], vertical_alignment="bottom")
+    search = search_box.text_input(
+        "Find a job", placeholder="words of its title, its id, or a protein", icon=":material/search:"
+    )
+    chosen = state_box.segmented_control("State", tuple(STATES), default="All", required=True)
+    unfinished = workspace.jobs.count(states=(JobState.QUEUED, JobState.RUNNING))
+    every = POLL_SECONDS if unfinished else None
+    st.fragment(_list, run_every=every)(workspace, search, STATES[chosen], unfinished)
+
+
+def _list(workspace: Workspace, search: str, states: Sequence[JobState], n_unfinished: int) -> None:
+    with error_boundary():
+        if n_unfinished and not workspace.jobs.count(states=(JobState.QUEUED, JobState.RUNNING)):
+            st.rerun()  # everything has finished: draw the page anew, which then no longer asks
+        chosen = {"search": search, "states": states, "owner": workspace.settings.owner}
+        n_jobs = workspace.jobs.count(**chosen)
+        if not n_jobs:
+            st.info("No job matches." if search or states else "There are no jobs yet.")
+            return
+        n_pages = -(-n_jobs // PAGE_SIZE)
+        number = min(st.session_state.get("jobs-page", 1), n_pages)
+        _heading()
+        for job in workspace.jobs.list(**chosen, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE):
+            _line(workspace, job)
+        if n_pages > 1:
+            st.pagination(n_pages, key="jobs-page")
+        st.caption(count(n_jobs, "job"))
+
+
+def _heading() -> None:
+    for column, name in zip(st.columns(WIDTHS), ("Title", "State", "Rows", "Submitted", ""), strict=True):
+        column.caption(name)
+
+
+def _line(workspace: Workspace, job: Job) -> None:
+    title, state, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
+    title.page_link(RESULTS, label=literal(job.title or job.id, limit=60), query_params={"job": job.id})
+    with state:
+        state_badge(job)
+    with rows:
+        _show_rows(job)
+    created.caption(when(job.created))
+    with actions:
+        chosen = st.menu_button("Actions", _possible(job), key=f"actions-{job.id}", type="tertiary")
+    if chosen:
+        _do(chosen, workspace, job)
+
+
+def _show_rows(job: Job) -> None:
+    if job.state == JobState.RUNNING and job.stage_total:
+        st.progress(min(job.stage_done / job.stage_total, 1.0), text=literal(job.stage))
+        return
+    words = count(job.n_rows, "pair")
+    if job.state.is_finished and job.n_done < job.n_rows:
+        words = f"{job.n_done:,} of {words}"
+    if job.n_errors:
+        words += f", {job.n_errors:,} not scored"
+    st.caption(words)
+
+
+def _possible(job: Job) -> list[str]:
+    if job.state.is_finished:
+        return [OPEN, AGAIN, RENAME, DELETE]
+    return [OPEN, CANCEL, RENAME]
+
+
+def _do(action: str, workspace: Workspace, job: Job) -> None:
+    if action == OPEN:
+        open_job(job.id)
+    elif action == CANCEL:
+        workspace.jobs.cancel(job.id)
+        st.rerun()
+    elif action == AGAIN:
+        run_again(workspace, job)
+    elif action == RENAME:
+        rename(workspace, job)
+    elif action == DELETE:
+        delete(workspace, job)

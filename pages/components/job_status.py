@@ -1,0 +1,84 @@
+"""Where a job stands, in words; while it waits or runs, asked for again every second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.workspace import Workspace
+from pages.components.page import error_boundary
+from pages.components.text import count, duration, literal
+
+POLL_SECONDS = 1.0
+
+BADGES = {
+    JobState.QUEUED: ("waiting", "gray", ":material/schedule:"),
+    JobState.RUNNING: ("running", "blue", ":material/progress_activity:"),
+    JobState.DONE: ("done", "green", ":material/check:"),
+    JobState.FAILED: ("failed", "red", ":material/error:"),
+    JobState.CANCELLED: ("cancelled", "orange", ":material/cancel:"),
+}
+
+
+def state_badge(job: Job) -> None:
+    """The state as a small coloured word with a symbol: colour is never the only sign."""
+    word, colour, icon = BADGES[job.state]
+    st.badge(word, color=colour, icon=icon)
+
+
+def show_status(workspace: Workspace, job: Job) -> None:
+    """Progress of a job that is not finished, or why it ended without being done."""
+    if not job.state.is_finished:
+        st.fragment(_poll, run_every=POLL_SECONDS)(workspace, job.id)
+    elif job.state == JobState.FAILED:
+        st.error(f"This job stopped with an error. {literal(job.error)}", icon=":material/error:")
+    elif job.state == JobState.CANCELLED:
+        st.warning(f"This job was cancelled when {job.n_done:,} of {count(job.n_rows, 'row')} were done.")
+    if job.message:
+        st.info(literal(job.message), icon=":material/info:")
+
+
+def _poll(workspace: Workspace, job_id: str) -> None:
+    with error_boundary():
+        job = workspace.jobs.get(job_id)
+        if job.state.is_finished:
+            st.rerun()  # the whole page, which then no longer asks
+        with st.container(border=True):
+            show_progress(workspace, job)
+            if st.button("Cancel this job", icon=":material/cancel:", key=f"cancel-{job.id}"):
+                workspace.jobs.cancel(job.id)
+                st.rerun()
+
+
+def show_progress(workspace: Workspace, job: Job) -> None:
+    """Stage, share done, rate and time left; or how many jobs are ahead."""
+    if job.state == JobState.QUEUED:
+        st.markdown(f"**Waiting.** {_queue_words(workspace.jobs.position(job.id))}")
+        st.progress(0.0)
+        return
+    now = datetime.now(UTC)
+    share = job.stage_done / job.stage_total if job.stage_total else 0.0
+    st.markdown(f"**{literal(job.stage) or 'Starting'}**  \n{_progress_words(job, now)}")
+    st.progress(min(share, 1.0))
+
+
+def _queue_words(position: int | None) -> str:
+    if position is None or position <= 1:
+        return "It is next: it starts when the worker is free, usually within seconds."
+    return f"Place {position:,} in the queue."
+
+
+def _progress_words(job: Job, now: datetime) -> str:
+    """For example: ``1,200 of 5,000 · 310 per second · about 12 seconds left``."""
+    if not job.stage_total:
+        return "Loading the model."
+    words = [f"{job.stage_done:,} of {job.stage_total:,}"]
+    if job.stage_started and job.stage_done:
+        rate = job.stage_done / max((now - job.stage_started).total_seconds(), 1e-3)
+        words.append(f"{rate:,.0f} per second" if rate >= 1 else f"{rate * 60:,.1f} per minute")
+    left = job.seconds_left(now)
+    if left is not None and left >= 1:
+        words.append(f"about {duration(left)} left for this step")
+    return " · ".join(words)

@@ -1,0 +1,28 @@
+"""Models in words."""
+
+from __future__ import annotations
+
+from esm2amp_core.bundles import Manifest
+from esm2amp_core.jobs import Job
+from esm2amp_core.workspace import Workspace
+from pages.components.text import literal
+
+STARTER = "starter"
+SMALL_MODEL = (
+    "This is the small offline model that comes with the program. It shows how everything works and is "
+    "better than chance, but the published ESM2_AMP models are more accurate; the Models page says "
+    "how to install one."
+)
+
+
+def manifest_of(workspace: Workspace, job: Job) -> Manifest | None:
+    """Card of the model a job uses; None if that model is no longer installed."""
+    return workspace.bundles().get(str(job.params.get("bundle", "")))
+
+
+def about_model(job: Job, manifest: Manifest | None) -> str:
+    """Which model scored the job, in a few words."""
+    if manifest is None:
+        return f"Model {literal(str(job.params.get('bundle', '')))} (no longer installed)"
+    small = " (the small offline model)" if manifest.name == STARTER else ""
+    return f"Model: {literal(manifest.title)}{small}"

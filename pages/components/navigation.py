@@ -1,0 +1,34 @@
+"""The screens of the app and how to reach them. A new page: one file in ``pages/``, one line in `PAGES`."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+PREDICT, RESULTS, JOBS, MODELS = (f"pages/{name}.py" for name in ("predict", "results", "jobs", "models"))
+
+# No icons: Streamlit would fetch them from the internet, as pictures for the browser's tab.
+PAGES = {PREDICT: "Predict", RESULTS: "Results", JOBS: "Jobs", MODELS: "Models"}
+
+
+def declare_pages() -> st.Page:
+    """Tell Streamlit the pages; the answer is the one to run."""
+    home = st.Page("pages/home.py", title="esm2amp", default=True, visibility="hidden")
+    pages = [st.Page(path, title=title) for path, title in PAGES.items()]
+    return st.navigation([home, *pages], position="top")
+
+
+def ensure_declared() -> None:
+    """Start over through `app.py` if a page was run without it.
+
+    The first visitor of a fresh server who opens ``/predict`` makes Streamlit run that file by
+    itself and list the files of ``pages/`` by their raw names. Declaring the pages switches that off.
+    """
+    if PagesManager.uses_pages_directory:
+        declare_pages()
+        st.rerun()
+
+
+def open_job(job_id: str) -> None:
+    """Go to the results of a job; its id is in the address, so that the link can be kept and shared."""
+    st.switch_page(RESULTS, query_params={"job": job_id})

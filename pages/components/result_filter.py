@@ -1,0 +1,68 @@
+"""Which rows of a result are on screen, and in which order. Plain tables; no Streamlit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from esm2amp_core.predictions import Status
+
+SHOWN_ROWS = 1_000
+"""Rows sent to the browser at once; more would make each click slow, and nobody reads them."""
+
+OUTCOMES = ("All rows", "Interacting", "Not interacting", "With a warning", "Not scored")
+ORDERS = ("Highest probability first", "Lowest probability first", "Order of the input")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFilter:
+    """What a person asked to see.
+
+    Attributes
+    ----------
+    protein : str
+        Part of a protein's id, upper or lower case.
+    outcome, order : str
+        One of `OUTCOMES`; one of `ORDERS`.
+    lowest, highest : float
+        Range of probability; the whole range keeps rows without a score.
+    """
+
+    protein: str = ""
+    outcome: str = OUTCOMES[0]
+    order: str = ORDERS[0]
+    lowest: float = 0.0
+    highest: float = 1.0
+
+    def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Rows of a `PredictionTable`'s frame that match, in the order asked for."""
+        keep = _has_outcome(frame, self.outcome)
+        if wanted := self.protein.strip():
+            in_a, in_b = (
+                frame[side].str.contains(wanted, case=False, regex=False)
+                for side in ("protein_a", "protein_b")
+            )
+            keep &= in_a | in_b
+        if (self.lowest, self.highest) != (0.0, 1.0):
+            keep &= frame["probability"].between(self.lowest, self.highest)
+        return _in_order(frame[keep], self.order)
+
+
+def _has_outcome(frame: pd.DataFrame, outcome: str) -> pd.Series:
+    called = frame["interacts"].fillna(False).astype(bool)
+    scored = frame["status"] != Status.ERROR
+    return {
+        "All rows": pd.Series(True, index=frame.index),
+        "Interacting": scored & called,
+        "Not interacting": scored & ~called,
+        "With a warning": frame["status"] == Status.WARNING,
+        "Not scored": ~scored,
+    }[outcome]
+
+
+def _in_order(frame: pd.DataFrame, order: str) -> pd.DataFrame:
+    if order == "Order of the input":
+        return frame.sort_values("row")
+    rising = order == "Lowest probability first"
+    return frame.sort_values(["probability", "row"], ascending=[rising, True], na_position="last")

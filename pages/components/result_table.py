@@ -1,0 +1,128 @@
+"""The table of scores: filters above it, the pair of a chosen row below it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.jobs import Job
+from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.workspace import Workspace
+from pages.components.page import error_boundary
+from pages.components.pair_details import show_pair
+from pages.components.result_filter import ORDERS, OUTCOMES, SHOWN_ROWS, ResultFilter
+from pages.components.results import load_results
+from pages.components.text import count
+
+STATUS_WORDS = {"ok": "ok", "warning": "warning", "error": "not scored"}
+
+
+REFRESH_SECONDS, REFRESH_SECONDS_LARGE, LARGE = 5, 30, 5_000
+
+
+def explore_results(workspace: Workspace, job: Job) -> None:
+    """Filters, table, and the pair of the row that is selected.
+
+    A fragment: choosing a row or a filter draws this part anew, not the page. While the job runs,
+    the rows done so far are read again now and then; a large job's less often.
+    """
+    pause = REFRESH_SECONDS if job.n_rows <= LARGE else REFRESH_SECONDS_LARGE
+    st.fragment(_explore, run_every=None if job.state.is_finished else pause)(workspace, job.id)
+
+
+def _explore(workspace: Workspace, job_id: str) -> None:
+    with error_boundary():
+        job = workspace.jobs.get(job_id)
+        frame = load_results(workspace, job).frame
+        if frame.empty:
+            st.caption("Rows appear here as they are done.")
+            return
+        matching = choose_filter(job).apply(frame)
+        shown = matching.head(SHOWN_ROWS)
+        st.caption(_shown_words(len(shown), len(matching), len(frame)))
+        selected = _show_table(shown, key=f"table-{job.id}")
+        if selected is not None:
+            show_pair(workspace, job, shown.iloc[selected])
+
+
+def choose_filter(job: Job) -> ResultFilter:
+    """Widgets of the filter, side by side."""
+    search, slider, order = st.columns([2, 2, 1.4], vertical_alignment="bottom")
+    protein = search.text_input(
+        "Find a protein", key=f"protein-{job.id}", placeholder="part of an id", icon=":material/search:"
+    )
+    lowest, highest = slider.slider(
+        "Probability from … to", 0.0, 1.0, (0.0, 1.0), step=0.01, key=f"range-{job.id}"
+    )
+    chosen_order = order.selectbox("Order", ORDERS, key=f"order-{job.id}")
+    outcome = st.segmented_control(
+        "Outcome", OUTCOMES, default=OUTCOMES[0], required=True, key=f"outcome-{job.id}",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return ResultFilter(
+        protein=protein, outcome=outcome, order=chosen_order, lowest=lowest, highest=highest
+    )
+
+
+def _shown_words(n_shown: int, n_matching: int, n_all: int) -> str:
+    if n_matching == 0:
+        return "No row matches these filters."
+    if n_shown == n_matching == n_all:
+        return f"{count(n_all, 'row')}. Select a row to see the pair."
+    if n_shown == n_matching:
+        return f"{n_matching:,} of {count(n_all, 'row')} match. Select a row to see the pair."
+    return (
+        f"The first {n_shown:,} of {count(n_matching, 'matching row')} are shown; narrow the filters to "
+        "see others. The downloads hold every row of the job."
+    )
+
+
+def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
+    """Draw the rows; the answer is the position of the selected one."""
+    carried = [name for name in shown.columns if name not in RESULT_COLUMNS]
+    view = pd.DataFrame(
+        {
+            "row": shown["row"],
+            "protein_a": shown["protein_a"],
+            "protein_b": shown["protein_b"],
+            "probability": shown["probability"],
+            "call": _call_words(shown),
+            "status": shown["status"].map(STATUS_WORDS),
+            **({"message": shown["message"]} if shown["message"].any() else {}),
+            **{name: shown[name] for name in carried},
+        }
+    )
+    event = st.dataframe(
+        view,
+        key=key,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=min(38 + 35 * max(len(view), 1), 430),
+        placeholder="–",
+        column_config=_columns(),
+        alt="Scores of the pairs",
+    )
+    rows = event["selection"]["rows"]
+    # After a filter the old selection may point past the end of the shorter table.
+    return rows[0] if rows and rows[0] < len(shown) else None
+
+
+def _call_words(shown: pd.DataFrame) -> pd.Series:
+    return shown["interacts"].map({True: "interacts", False: "does not"}, na_action="ignore").astype("string")
+
+
+def _columns() -> dict[str, object]:
+    column = st.column_config
+    return {
+        "row": column.NumberColumn("Row", width=60, help="Number of the row in your table, from 1."),
+        "protein_a": column.TextColumn("Protein A"),
+        "protein_b": column.TextColumn("Protein B"),
+        "probability": column.ProgressColumn(
+            "Probability", min_value=0, max_value=1, format="%.3f", width="medium",
+            help="How likely the model thinks an interaction is, from 0 to 1.",
+        ),
+        "call": column.TextColumn("Call", help="interacts: the probability reaches the model's threshold."),
+        "status": column.TextColumn("Status", help="warning: scored, but read the note."),
+        "message": column.TextColumn("Note", width="large"),
+    }  # fmt: skip

@@ -1,0 +1,156 @@
+"""What was understood of the input, every problem in it, and means to mend them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from esm2amp_core.columns import ColumnMap
+from esm2amp_core.errors import PairError, Severity
+from pages.components import state
+from pages.components.draft import Draft
+from pages.components.page import show_user_error
+from pages.components.text import count, literal
+
+PREVIEW_ROWS = 200
+MENDED_ROWS = 200
+"""Rows that can be mended in the page at once; the next ones appear when these are right."""
+SHOWN_ISSUES = 1_000
+NO_COLUMN = "(none)"
+COLUMN_FIELDS = {"protein_a": "Protein A", "protein_b": "Protein B",
+                 "sequence_a": "Sequence of A", "sequence_b": "Sequence of B"}  # fmt: skip
+
+
+def show_review(draft: Draft) -> None:
+    """Everything about the input that a person should see before it runs."""
+    st.subheader("What was understood", anchor=False)
+    if draft.pairs is None:
+        st.warning(literal(draft.reason), icon=":material/help:")
+        choose_columns(draft, expanded=True)
+        _show_table(draft.raw.frame.head(PREVIEW_ROWS), "The table as it was read")
+        return
+    _show_counts(draft)
+    for note in draft.raw.notes:
+        st.caption(literal(str(note)))
+    choose_columns(draft, expanded=False)
+    show_issues(draft)
+    mend_rows(draft)
+    with st.expander("Preview of the pairs"):
+        shown = draft.pairs.frame.head(PREVIEW_ROWS)
+        if len(shown) < len(draft.pairs):
+            st.caption(f"The first {PREVIEW_ROWS} of {len(draft.pairs):,} pairs.")
+        _show_table(shown, "Preview of the pairs")
+
+
+def _show_counts(draft: Draft) -> None:
+    pairs = draft.pairs
+    named = pd.unique(pairs.frame[["protein_a", "protein_b"]].to_numpy().ravel())
+    used = {pairs.proteins[name].digest: pairs.proteins[name] for name in named if name in pairs.proteins}
+    n_residues = sum(len(protein.sequence) for protein in used.values())
+    numbers = (
+        ("Pairs", len(pairs), "Rows of your table."),
+        ("Different proteins", len(used), "Different sequences; each is read by the language model once."),
+        ("Residues", n_residues, "Total length of the different sequences; it decides how long a job takes."),
+        ("Pairs that can be scored", len(pairs) - len(draft.rows_with(Severity.ERROR)),
+         "The others come back in the result with the reason."),
+    )  # fmt: skip
+    for column, (label, number, tip) in zip(st.columns(4), numbers, strict=True):
+        column.metric(label, f"{number:,}", help=tip, border=True)
+
+
+def choose_columns(draft: Draft, *, expanded: bool) -> None:
+    """Say which columns hold what, and let the person change it."""
+    names = [str(name) for name in draft.raw.frame.columns]
+    now = draft.columns or ColumnMap(None, None)
+    label = f"Columns: {_column_words(now)}" if draft.columns else "Choose the columns"
+    with st.expander(label, expanded=expanded), st.form(f"columns-{state.n_edits()}", border=False):
+        places = st.columns(4)
+        chosen = [
+            _pick(place, words, names, getattr(now, field))
+            for place, (field, words) in zip(places, COLUMN_FIELDS.items(), strict=True)
+        ]
+        first_is_data = bool(draft.raw.header) and st.checkbox(
+            "The first row holds a pair, not the names of the columns"
+        )
+        st.caption("All other columns are carried into the result unchanged. A label is never needed.")
+        if st.form_submit_button("Use these columns"):
+            if first_is_data:
+                chosen = [name and f"column {names.index(name) + 1}" for name in chosen]
+            _use_columns(draft, ColumnMap(*chosen, has_header=not first_is_data))
+
+
+def _use_columns(draft: Draft, columns: ColumnMap) -> None:
+    try:
+        state.keep_draft(draft.with_columns(columns))
+    except PairError as error:
+        show_user_error(error)
+        return
+    st.rerun()
+
+
+def _pick(place: DeltaGenerator, label: str, names: list[str], chosen: str | None) -> str | None:
+    options = [NO_COLUMN, *names]
+    picked = place.selectbox(label, options, index=options.index(chosen) if chosen in names else 0)
+    return None if picked == NO_COLUMN else picked
+
+
+def _column_words(columns: ColumnMap) -> str:
+    fields = [getattr(columns, field) for field in COLUMN_FIELDS]
+    return ", ".join(literal(name, limit=30) for name in fields if name)
+
+
+def show_issues(draft: Draft) -> None:
+    """Every problem with its row, value and remedy, errors first."""
+    issues = sorted(draft.pairs.issues, key=lambda issue: (issue.severity != Severity.ERROR, issue.row or 0))
+    if not issues:
+        st.success("No problems found.", icon=":material/check:")
+        return
+    n_errors, n_warnings = (len(draft.rows_with(severity)) for severity in Severity)
+    words = []
+    if n_errors:
+        words.append(f"{count(n_errors, 'row')} cannot be scored as they stand")
+    if n_warnings:
+        words.append(f"{count(n_warnings, 'row')} will be scored with a warning")
+    (st.warning if n_errors else st.info)(f"{'; '.join(words) or 'Please read the notes'}.")
+    table = pd.DataFrame(
+        {
+            "Row": pd.array([issue.row for issue in issues[:SHOWN_ISSUES]], dtype="Int64"),
+            "Kind": [str(issue.severity) for issue in issues[:SHOWN_ISSUES]],
+            "Value": [issue.value for issue in issues[:SHOWN_ISSUES]],
+            "Problem": [issue.problem for issue in issues[:SHOWN_ISSUES]],
+            "What to do": [issue.remedy for issue in issues[:SHOWN_ISSUES]],
+        }
+    )
+    if len(issues) > SHOWN_ISSUES:
+        st.caption(f"The first {SHOWN_ISSUES:,} of {len(issues):,} are listed.")
+    _show_table(table, "Problems of the input", placeholder="all")
+
+
+def mend_rows(draft: Draft) -> None:
+    """The rows with errors in an editor; correcting them reads the table again."""
+    bad = draft.rows_with(Severity.ERROR)
+    if not bad:
+        return
+    with st.expander(f"Mend {count(len(bad), 'row')} here", expanded=len(bad) <= 10):
+        st.caption(
+            "Click into a cell and type. Or leave them: the other rows are scored, and these come back in "
+            "the result with the reason."
+        )
+        if len(bad) > MENDED_ROWS:
+            st.caption(f"The first {MENDED_ROWS} of {len(bad):,} are shown.")
+        # Row n of the pairs is line n - 1 of the raw table.
+        rows = draft.raw.frame.iloc[[number - 1 for number in bad[:MENDED_ROWS]]]
+        edited = st.data_editor(
+            rows.set_axis(pd.Index(bad[:MENDED_ROWS], name="Row")),
+            key=f"editor-{state.n_edits()}",
+            alt="Rows with errors",
+        )
+        if st.button("Check again", icon=":material/refresh:"):
+            state.keep_draft(draft.with_rows(edited.fillna("").astype(str).set_axis(rows.index)))
+            st.rerun()
+
+
+def _show_table(table: pd.DataFrame, name: str, *, placeholder: str = "–") -> None:
+    height = min(38 + 35 * max(len(table), 1), 320)
+    st.dataframe(table, hide_index=True, alt=name, placeholder=placeholder, height=height)

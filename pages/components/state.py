@@ -1,0 +1,35 @@
+"""Every key of the session state. It holds drafts and choices of one browser tab, never results.
+
+Results are in the database: a refresh, a second tab or a restart finds them there.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components.draft import Draft
+
+DRAFT = "draft"
+N_EDITS = "n_edits"
+
+
+def get_draft() -> Draft | None:
+    """What was read from the input of the Predict page, if anything."""
+    return st.session_state.get(DRAFT)
+
+
+def keep_draft(draft: Draft) -> None:
+    """Remember what was read; widgets that show it start afresh."""
+    st.session_state[DRAFT] = draft
+    st.session_state[N_EDITS] = n_edits() + 1
+
+
+def drop_draft() -> None:
+    """Forget what was read: it has become a job, or the input is gone."""
+    st.session_state.pop(DRAFT, None)
+
+
+def n_edits() -> int:
+    """Changes of the draft so far; part of the keys of widgets that show it."""
+    return st.session_state.get(N_EDITS, 0)
+

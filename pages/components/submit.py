@@ -1,0 +1,82 @@
+"""The last step before a job: which model, how long, go."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.bundles import Manifest
+from esm2amp_core.errors import BundleError, Severity
+from esm2amp_core.jobs import JobState
+from esm2amp_core.workspace import Workspace
+from pages.components import state
+from pages.components.draft import Draft
+from pages.components.model_words import SMALL_MODEL, STARTER
+from pages.components.navigation import MODELS, open_job
+from pages.components.text import count, duration, literal
+
+MAX_TITLE = 120
+
+
+def show_submit(workspace: Workspace, draft: Draft) -> None:
+    """Model, title, estimate, and the one button."""
+    n_scorable = len(draft.pairs) - len(draft.rows_with(Severity.ERROR))
+    st.subheader("Run", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        manifest = choose_model(workspace)
+    title = right.text_input(
+        "Title of the job", draft.source.title[:MAX_TITLE], max_chars=MAX_TITLE,
+        key=f"title-{draft.source.digest}",
+        help="You find it again under this title on the Jobs page.",
+    )  # fmt: skip
+    st.caption(_estimate(workspace, manifest, len(draft.pairs)))
+    label = f"Predict {count(n_scorable, 'pair')}"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=n_scorable == 0):
+        job = workspace.submit_prediction(draft.pairs, bundle=manifest.name, title=title.strip())
+        state.drop_draft()
+        open_job(job.id)
+
+
+def choose_model(workspace: Workspace) -> Manifest:
+    """Select box of the installed models, with one sentence about the chosen one.
+
+    Raises
+    ------
+    BundleError
+        If none is installed.
+    """
+    bundles = workspace.bundles()
+    if not bundles:
+        raise BundleError("No model is installed.", hint="The Models page says how to install one.")
+    names = list(bundles)
+    default = workspace.settings.bundle
+    name = st.selectbox(
+        "Model", names, index=names.index(default) if default in names else 0,
+        format_func=lambda name: bundles[name].title, key="model",
+    )  # fmt: skip
+    if name == STARTER:
+        st.caption(SMALL_MODEL)
+        st.page_link(MODELS, label="Models", icon=":material/arrow_forward:")
+    else:
+        st.caption(literal(bundles[name].summary))
+    return bundles[name]
+
+
+def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
+    """How long it may take, from earlier jobs of the same model; they are the only honest measure here."""
+    done = workspace.jobs.list(states=(JobState.DONE,), limit=50)
+    measured = [
+        (job.n_done, (job.finished - job.started).total_seconds())
+        for job in done
+        if job.params.get("bundle") == manifest.name and job.started and job.finished and job.n_done
+    ]
+    if not measured:
+        return (
+            "No job has run with this model here yet, so the time is not known; "
+            "the next page shows progress and the time left, and you can leave it at any time."
+        )
+    n_done, seconds = (sum(values) for values in zip(*measured, strict=True))
+    return (
+        f"About {duration(seconds / n_done * n_pairs)}, judging from {count(len(measured), 'earlier job')} "
+        "with this model on this machine. You can close the page meanwhile."
+    )

@@ -1,0 +1,61 @@
+"""Words on screen: text of people shown literally, times and durations in plain words."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+# Invisible, takes no room, and keeps Streamlit from reading :material/home:, :smile: or -> as a picture.
+WORD_JOINER = "\u2060"
+
+
+def literal(text: str, *, limit: int = 0) -> str:
+    """Text for Streamlit's Markdown that shows exactly as it stands.
+
+    Parameters
+    ----------
+    text : str
+        Anything a person wrote: ids, titles, file names.
+    limit : int
+        Letters shown at most, if not 0; a longer text ends with an ellipsis.
+    """
+    text = " ".join(text.split())
+    if limit and len(text) > limit:
+        text = f"{text[: limit - 1]}…"
+    escaped = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    return re.sub(r":|(?<=[-<>=~])(?=\\[-<>=~])", rf"\g<0>{WORD_JOINER}", escaped)
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: ``1 pair``, ``1,200 pairs``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return count(round(seconds), "second")
+    if seconds < 90 * 60:
+        return count(round(seconds / 60), "minute")
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86400:.1f} days"
+
+
+def when(moment: datetime | None) -> str:
+    """Date and time in the reader's own time zone, as the browser tells it."""
+    if moment is None:
+        return "–"
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = UTC
+    local = moment.astimezone(zone)
+    today = datetime.now(UTC).astimezone(zone).date()
+    day = "today" if local.date() == today else f"{local.day} {local:%b %Y}"
+    return f"{day}, {local:%H:%M}"

@@ -1,0 +1,46 @@
+"""The scores of one job. The address holds its id."""
+
+import streamlit as st
+
+from pages.components.job_actions import show_actions
+from pages.components.job_choice import choose_job
+from pages.components.job_status import show_status, state_badge
+from pages.components.model_words import about_model, manifest_of
+from pages.components.page import page
+from pages.components.result_summary import (
+    show_downloads,
+    show_histogram,
+    show_meaning,
+    show_provenance,
+    show_summary,
+)
+from pages.components.result_table import explore_results
+from pages.components.results import load_results
+from pages.components.text import literal, when
+
+with page("Results") as workspace:
+    job = choose_job(workspace)
+    manifest = manifest_of(workspace, job)
+
+    st.title(literal(job.title, limit=90), anchor=False)
+    facts, actions = st.columns([5, 4], vertical_alignment="center")
+    with facts.container(horizontal=True, vertical_alignment="center"):
+        state_badge(job)
+        st.caption(f"{about_model(job, manifest)} · submitted {when(job.created)}")
+    with actions:
+        show_actions(workspace, job)
+
+    show_status(workspace, job)
+    if not job.results_removed:
+        if job.state.is_finished and job.n_done:
+            frame = load_results(workspace, job).frame
+            show_summary(frame)
+            show_meaning(manifest)
+            show_histogram(frame, manifest)
+        heading, downloads = st.columns([2, 5], vertical_alignment="bottom")
+        heading.subheader("Pairs", anchor=False)
+        if job.state.is_finished and job.n_done:
+            with downloads:
+                show_downloads(workspace, job)
+        explore_results(workspace, job)
+    show_provenance(job, manifest)

@@ -1,0 +1,79 @@
+"""Pictures of every page for the README, taken from the running app on a workspace of its own.
+
+    python scripts/screenshots.py                    # into docs/screenshots/
+    python scripts/screenshots.py --dark --out /tmp  # predict-dark.png ...
+
+Needs Chromium and the packages of ``pip install -e '.[test]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from running_app import REPOSITORY, chromium, free_port, running_app
+
+WIDTH, HEIGHT = 1280, 860
+JOB_SECONDS = 180_000
+"""Milliseconds that the example may take; the first start of the worker loads the libraries."""
+
+
+def main() -> None:
+    """Run the example and take one picture per page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "screenshots")
+    parser.add_argument("--models", type=Path, default=REPOSITORY / "data" / "models", help="bundles' folder")
+    parser.add_argument("--dark", action="store_true", help="dark theme; file names end in -dark")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_app(Path(folder) / "workspace", models=options.models, port=free_port()) as address,
+        chromium() as browser,
+    ):
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if options.dark else "light"
+        )
+        take_pictures(page, address, options.out, suffix="-dark" if options.dark else "")
+
+
+def take_pictures(page: Page, address: str, out: Path, *, suffix: str = "") -> None:
+    """Walk through the app as a person does, and keep what is seen."""
+
+    def keep(name: str) -> None:
+        page.wait_for_timeout(1200)  # charts and tables finish drawing
+        page.mouse.move(0, 0)
+        show_whole_page(page)
+        page.screenshot(path=out / f"{name}{suffix}.png")
+        page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+    page.goto(address)
+    page.get_by_role("radio", name="Try an example").click()
+    page.get_by_role("button", name="Predict").wait_for()
+    keep("predict")
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_url("**/results?job=*")
+    page.get_by_role("button", name="Download CSV").wait_for(timeout=JOB_SECONDS)
+    keep("results")
+    page.goto(f"{address}/jobs")
+    page.get_by_text("Submitted").wait_for()
+    keep("jobs")
+    page.goto(f"{address}/models")
+    page.get_by_text("Install a published model").wait_for()
+    keep("models")
+
+
+def show_whole_page(page: Page) -> None:
+    """Make the window as high as the page, which scrolls inside a box of its own."""
+    height = page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight ?? 0")
+    page.set_viewport_size({"width": WIDTH, "height": max(HEIGHT, min(height, 2400))})
+    page.wait_for_timeout(400)
+
+
+if __name__ == "__main__":
+    main()

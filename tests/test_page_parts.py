@@ -1,0 +1,107 @@
+"""The parts of pages that are plain Python."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esm2amp_core.predictions import PredictionTable
+from pages.components.model_card import flatten
+from pages.components.result_filter import ResultFilter
+from pages.components.results import summarise
+from pages.components.text import WORD_JOINER, count, duration, literal
+
+
+def without_escapes(text: str) -> str:
+    """What a CommonMark reader shows for escaped punctuation."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace(WORD_JOINER, "")
+
+
+@given(st.text(alphabet="ab:-><=~*_`$[](){}!#+.|\\/&\"'"))
+def test_literal_text_reads_as_it_was_written(text):
+    assert without_escapes(literal(text)) == text
+
+
+@given(st.text(alphabet="ab:-><=~*_`$[](){}!#+.|\\/&\"'"))
+def test_no_sign_of_literal_text_is_left_to_be_read_as_markup(text):
+    bare = re.sub(r"\\.", "", literal(text)).replace(WORD_JOINER, "")
+    assert re.fullmatch("[ab]*", bare)
+
+
+@pytest.mark.parametrize(
+    "text", [":material/home:", ":smile:", ":red[x]", "a -> b", "a -- b", "x <= y", "p ~= q"]
+)
+def test_what_streamlit_turns_into_pictures_is_broken_up(text):
+    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", literal(text))
+    assert not re.search(r":[a-z_/]+:|:[a-z]+\[|->|--|<=|~=", shown)
+
+
+def test_literal_text_is_one_line_and_can_be_shortened():
+    assert literal("a\n\nb\tc") == "a b c"
+    assert literal("abcdefgh", limit=5) == "abcd…"
+
+
+def test_numbers_and_times_read_as_people_say_them():
+    assert (count(1, "pair"), count(1200, "pair")) == ("1 pair", "1,200 pairs")
+    assert (duration(0.2), duration(1), duration(75)) == ("less than a second", "1 second", "75 seconds")
+    assert (duration(600), duration(7200)) == ("10 minutes", "2.0 hours")
+
+
+@pytest.fixture
+def results() -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "row": [1, 2, 3, 4],
+            "protein_a": ["P53.1", "MDM2", "p53x1", "NA"],
+            "protein_b": ["MDM2", "CDK2", "CDK2", "MISSING"],
+            "probability": [0.9, 0.2, 0.7, np.nan],
+            "logit": [2.2, -1.4, 0.8, np.nan],
+            "interacts": pd.array([True, False, True, None], dtype="boolean"),
+            "status": ["ok", "warning", "ok", "error"],
+            "message": ["", "long", "", "no sequence"],
+        }
+    )
+    return PredictionTable(frame).frame
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows"),
+    [
+        ({}, [1, 3, 2, 4]),
+        ({"order": "Lowest probability first"}, [2, 3, 1, 4]),
+        ({"order": "Order of the input"}, [1, 2, 3, 4]),
+        ({"outcome": "Interacting"}, [1, 3]),
+        ({"outcome": "Not interacting"}, [2]),
+        ({"outcome": "With a warning"}, [2]),
+        ({"outcome": "Not scored"}, [4]),
+        ({"lowest": 0.5}, [1, 3]),
+        ({"lowest": 0.7, "highest": 0.7}, [3]),
+        ({"protein": "p53"}, [1, 3]),
+        ({"protein": "P53."}, [1]),  # a full stop is a full stop, not any letter
+        ({"protein": " cdk2 ", "outcome": "Interacting"}, [3]),
+        ({"protein": "nobody"}, []),
+    ],
+)
+def test_filters_keep_and_order_rows(results, wanted, rows):
+    assert list(ResultFilter(**wanted).apply(results)["row"]) == rows
+
+
+def test_filtering_leaves_the_shared_table_as_it_was(results):
+    before = results.copy(deep=True)
+    ResultFilter(protein="p53", outcome="Interacting", lowest=0.3).apply(results)
+    pd.testing.assert_frame_equal(results, before)
+
+
+def test_the_summary_counts_each_row_once(results):
+    assert summarise(results) == {"scored": 3, "interacting": 2, "warnings": 1, "errors": 1}
+
+
+def test_nested_facts_become_lines():
+    assert flatten({"data": {"train_pairs": 3, "of": ["a", "b"]}, "seed": 42}) == {
+        "data, train pairs": "3",
+        "data, of": "a, b",
+        "seed": "42",
+    }
