@@ -23,7 +23,7 @@ from torch import Tensor
 
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
-from esm2amp_core.models.classifier import Classifier, State
+from esm2amp_core.models.classifier import State
 from esm2amp_core.models.weights import as_float32
 
 MAX_BYTES = 8 * 1024**3
@@ -65,7 +65,7 @@ STAND_INS = [
 ]
 
 
-def read_checkpoint(path: Path, architecture: str) -> dict[str, Tensor]:
+def read_checkpoint(path: Path, architecture: str = "") -> dict[str, Tensor]:
     """The weights of a published checkpoint; optimiser state and metrics are left out.
 
     Parameters
@@ -73,7 +73,7 @@ def read_checkpoint(path: Path, architecture: str) -> dict[str, Tensor]:
     path : Path
         A file written by ``torch.save``: a dict with ``model_state_dict``, or the state dict itself.
     architecture : str
-        Key of `ARCHITECTURES` that the weights belong to.
+        Key of `ARCHITECTURES` that the weights must fit; empty for no such check.
 
     Returns
     -------
@@ -89,15 +89,8 @@ def read_checkpoint(path: Path, architecture: str) -> dict[str, Tensor]:
     state = _state_in(_load(path), path.name)
     if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > path.stat().st_size:
         raise BundleError(f"{path.name} is damaged: it claims more weights than it holds.")
-    try:
-        _check_fit(resolve(architecture), state)
-    except BundleError as error:
-        fitting = [name for name in ARCHITECTURES if _fits(resolve(name), state)]
-        raise BundleError(
-            f"{path.name} does not hold {architecture}: {error.message}",
-            hint=f"It fits {' and '.join(fitting)}." if fitting else error.hint,
-            details=error.details,
-        ) from None
+    if architecture:
+        _check_architecture(path.name, architecture, state)
     return as_float32(state)
 
 
@@ -177,13 +170,22 @@ def _state_in(content: Any, name: str) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _check_fit(architecture: type[Classifier], state: State) -> None:
-    architecture.from_state(architecture.sizes_from(state), state)
+def _check_architecture(name: str, architecture: str, state: State) -> None:
+    """Refuse weights of another architecture, and say which they would fit."""
+    if problem := _misfit(architecture, state):
+        fitting = [other for other in ARCHITECTURES if _misfit(other, state) is None]
+        raise BundleError(
+            f"{name} does not hold {architecture}: {problem.message}",
+            hint=f"It fits {' and '.join(fitting)}." if fitting else problem.hint,
+            details=problem.details,
+        )
 
 
-def _fits(architecture: type[Classifier], state: State) -> bool:
+def _misfit(architecture: str, state: State) -> BundleError | None:
+    """Why weights do not fit an architecture; None if they do."""
+    classifier = resolve(architecture)
     try:
-        _check_fit(architecture, state)
-    except BundleError:
-        return False
-    return True
+        classifier.from_state(classifier.sizes_from(state), state)
+    except BundleError as error:
+        return error
+    return None

@@ -1,0 +1,144 @@
+"""The published system in one step: checkpoints from figshare, language models from the hub.
+
+Nothing else in esm2amp uses the network, and no address of a file is written here: the APIs are
+asked where the files are. This module loads no torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import httpx
+
+from esm2amp_core.errors import BundleError
+from esm2amp_core.models import ARCHITECTURES
+from esm2amp_core.models.figshare import Article, RemoteFile, read_article
+from esm2amp_core.models.hub import fetch_encoder
+from esm2amp_core.models.published import (
+    ARCHIVE_SUFFIX,
+    FIGSHARE_ARTICLE,
+    WEIGHTS_SUFFIXES,
+    choose_file,
+)
+from esm2amp_core.models.transfer import fetch_file, safe_name
+from esm2amp_core.progress import Report, silent
+
+__all__ = ["DownloadedCheckpoint", "fetch_checkpoint", "fetch_encoder"]
+
+MAX_CHECKPOINT_BYTES = 8 * 1024**3
+TIMEOUT = httpx.Timeout(60, connect=15)
+
+
+@dataclass(frozen=True)
+class DownloadedCheckpoint:
+    """A published checkpoint on this machine, and what its authors ask of those who use it.
+
+    Attributes
+    ----------
+    path : Path
+        The ``.pth`` file.
+    licence, citation : str
+    source : str
+        DOI, file and MD5 it came from.
+    """
+
+    path: Path
+    licence: str
+    citation: str
+    source: str
+
+
+def fetch_checkpoint(
+    architecture: str,
+    folder: Path,
+    *,
+    figshare_url: str,
+    file_name: str = "",
+    report: Report = silent,
+    confirm: Callable[[str], None],
+    article: int = FIGSHARE_ARTICLE,
+) -> DownloadedCheckpoint:
+    """Fetch the authors' checkpoint of an architecture.
+
+    Parameters
+    ----------
+    architecture : str
+        Key of `ARCHITECTURES`.
+    folder : Path
+        Where it is kept; a file that is there already and whole is not fetched again.
+    figshare_url : str
+        Address of figshare's API.
+    file_name : str
+        The person's choice where several files could be meant: one of the article, or of an archive in it.
+    report : Report
+        In bytes.
+    confirm : callable
+        Is given name, size, licence and citation as text before the file is fetched; raises to stop.
+    article : int
+        Number of the figshare article.
+
+    Raises
+    ------
+    BundleError
+        If there is no connection, it is not clear which file is meant, or a file arrives damaged.
+    """
+    if architecture not in ARCHITECTURES:
+        raise BundleError(
+            f"There is no architecture {architecture!r}.", hint=f"Known: {', '.join(ARCHITECTURES)}."
+        )
+    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+        found = read_article(client, figshare_url, article)
+        files = {file.name: file for file in found.files}
+        file = files[choose_file(list(files), architecture, file_name)]
+        if file.size > MAX_CHECKPOINT_BYTES:
+            raise BundleError(f"{file.name} has {file.size / 1e9:.1f} GB; a checkpoint is smaller.")
+        confirm(_terms(found, file))
+        path = fetch_file(client, file, Path(folder), report=report)
+    name = file.name
+    if path.suffix.lower() == ARCHIVE_SUFFIX:
+        path = unpack_checkpoint(path, architecture, file_name if file_name != file.name else "")
+        name = f"{path.name} in {file.name}"
+    source = f"https://doi.org/{found.doi}, {name} (MD5 {file.md5})"
+    return DownloadedCheckpoint(path, found.licence, found.citation, source)
+
+
+def unpack_checkpoint(archive: Path, architecture: str, file_name: str = "") -> Path:
+    """Take one checkpoint out of a zip archive, into the folder where the archive lies.
+
+    Raises
+    ------
+    BundleError
+        If the archive is damaged, it is not clear which file is meant, or that file is too large.
+    """
+    try:
+        with zipfile.ZipFile(archive) as content:
+            members = {
+                entry.filename: entry
+                for entry in content.infolist()
+                if entry.filename.lower().endswith(WEIGHTS_SUFFIXES)
+            }
+            entry = members[choose_file(list(members), architecture, file_name)]
+            if entry.file_size > MAX_CHECKPOINT_BYTES:
+                raise BundleError(f"{entry.filename} in {archive.name} is too large for a checkpoint.")
+            target = archive.with_name(safe_name(PurePosixPath(entry.filename).name))
+            part = target.with_name(f"{target.name}.part")
+            with content.open(entry) as source, part.open("wb") as sink:
+                shutil.copyfileobj(source, sink)  # zipfile reads no more than the stated size
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+        raise BundleError(
+            f"{archive.name} cannot be unpacked: {error}.", hint="Remove it and fetch it again."
+        ) from None
+    part.replace(target)
+    return target
+
+
+def _terms(article: Article, file: RemoteFile) -> str:
+    return (
+        f"{file.name} ({file.size / 1e6:,.0f} MB) of {article.title}, https://doi.org/{article.doi}\n"
+        f"Licence: {article.licence}\n"
+        f"Please cite: {article.citation}"
+    )
