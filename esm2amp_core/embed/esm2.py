@@ -1,0 +1,169 @@
+"""The ESM-2 language model (Lin et al. 2023, doi 10.1126/science.ade2574)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import EsmModel
+
+from esm2amp_core.embed.alphabet import encode
+from esm2amp_core.embed.batches import BatchQueue
+from esm2amp_core.embed.hardware import TOKEN_BUDGETS, choose_device, choose_precision, is_out_of_memory
+from esm2amp_core.embed.loading import content_revision, find_model, read_config, read_model, weight_files
+from esm2amp_core.errors import EncoderError, SequenceError, UserError
+from esm2amp_core.sequences import Protein
+
+
+class Esm2Embedder:
+    """Turns proteins into one vector per residue.
+
+    Attributes
+    ----------
+    name, revision : str
+        Hugging Face id and commit; or folder and SHA-256 of weights and configuration.
+    device, precision : str
+        ``cpu``, ``cuda`` or ``mps``; ``float32`` or ``bfloat16``.
+    width : int
+        Embedding width D.
+    trained_residues : int
+        Length up to which ESM-2 was trained; longer chains run, but out of that range.
+    max_residues : int
+        Longer chains are refused.
+    token_budget : int
+        Tokens of one batch, padding included.
+    """
+
+    trained_residues = 1022
+
+    def __init__(self, model: EsmModel, *, name: str, revision: str, max_residues: int = 2700) -> None:
+        self._model = model.eval()
+        self.name, self.revision = name, revision
+        self.device = model.device.type
+        self.precision = str(model.dtype).removeprefix("torch.")
+        self.width: int = model.config.hidden_size
+        self.max_residues = max_residues
+        self.token_budget = TOKEN_BUDGETS[self.device]
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        revision: str = "",
+        device: str = "auto",
+        precision: str = "auto",
+        max_residues: int = 2700,
+    ) -> Esm2Embedder:
+        """Load a model from this machine; the network is never asked.
+
+        Parameters
+        ----------
+        source : str or Path
+            Folder in the layout of ``save_pretrained``, or an id in the Hugging Face cache.
+        revision : str
+            The one wanted; empty for whichever is there.
+        device : str
+            ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision : str
+            ``auto``, ``float32`` or ``bfloat16``.
+        max_residues : int
+
+        Raises
+        ------
+        EncoderError
+            If it is absent, damaged, not an ESM-2 model, or not of that revision.
+        """
+        chosen = choose_device(device)
+        dtype = choose_precision(precision, chosen)
+        folder, name, commit = find_model(source, revision)
+        config, files = read_config(folder), weight_files(folder)
+        found = commit or content_revision(config, files)
+        if revision and not commit and found != revision:
+            raise EncoderError(f"{folder} has revision {found}, not {revision}.", hint="Name the right model.")
+        model = read_model(folder, config, files, dtype)
+        try:
+            return cls(model.to(chosen), name=name, revision=found, max_residues=max_residues)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise EncoderError(
+                f"{name} does not fit into the memory of {chosen.type}.", hint="Choose the device cpu."
+            ) from None
+
+    def embed(self, proteins: Iterable[Protein]) -> Iterator[tuple[Protein, np.ndarray | UserError]]:
+        """Compute the last hidden states; equal sequences are computed once.
+
+        Parameters
+        ----------
+        proteins : iterable of Protein
+
+        Yields
+        ------
+        protein : Protein
+            Each one given, those longest first; equal sequences share one array.
+        states : ndarray, dtype=float32, shape=(L + 2, D), or UserError
+            After the final layer norm; rows are cls, residues, eos. Or why there are none.
+        """
+        asking: dict[str, list[Protein]] = {}
+        for protein in proteins:
+            asking.setdefault(protein.sequence, []).append(protein)
+        for sequence, states in self._embed_distinct(asking):
+            for protein in asking[sequence]:
+                yield protein, states
+
+    def _embed_distinct(self, sequences: Iterable[str]) -> Iterator[tuple[str, np.ndarray | UserError]]:
+        """Each distinct sequence with its states or the reason why there are none."""
+        readable = []
+        for sequence in sequences:
+            if len(sequence) <= self.max_residues:
+                readable.append(sequence)
+            else:
+                yield sequence, SequenceError(
+                    f"It has {len(sequence):,} residues; at most {self.max_residues:,} can be read.",
+                    hint="Submit one domain of it.",
+                )
+        queue = BatchQueue(readable, self.token_budget)
+        while queue:
+            batch = queue.take()
+            states = self._compute(batch)
+            if states is not None:
+                for sequence, padded in zip(batch, states, strict=True):
+                    yield sequence, _checked(padded[: len(sequence) + 2])
+            elif len(batch) > 1:
+                queue.halve(batch)
+            else:
+                yield batch[0], EncoderError(
+                    f"There is too little memory ({self.device}) for its {len(batch[0]):,} residues.",
+                    hint="Close other programs, use a machine with more memory, or submit one domain of it.",
+                )
+
+    def _compute(self, batch: list[str]) -> np.ndarray | None:
+        """States (B, T, D) of a batch, or None if memory is too short for it."""
+        ids, mask = encode(batch)
+        try:
+            with torch.inference_mode():
+                # The mask also tells token_dropout how long each sequence is; all ones say nothing.
+                states = self._model(
+                    input_ids=torch.from_numpy(ids).to(self.device),
+                    attention_mask=None if mask.all() else torch.from_numpy(mask).to(self.device),
+                ).last_hidden_state
+                return states.float().cpu().numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the handler: until here the error keeps the tensors of the failed pass alive.
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+
+def _checked(states: np.ndarray) -> np.ndarray | EncoderError:
+    """The states, unless they hold something that is not a number."""
+    if np.isfinite(states).all():
+        return states
+    return EncoderError(
+        "The language model's answer holds values that are not numbers.", hint="Try the precision float32."
+    )
