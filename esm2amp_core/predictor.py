@@ -167,12 +167,13 @@ class Predictor:
     ) -> pd.DataFrame:
         """Score one batch; `index` (2, n) holds rows of `features`, `reasons` why a row cannot be scored."""
         scorable = np.array([not reason for reason in reasons], dtype=bool)
-        logit, difference = np.full(len(part), np.nan), np.zeros(len(part))
+        logit, probability = np.full(len(part), np.nan), np.full(len(part), np.nan)
+        difference = np.zeros(len(part))
         if scorable.any():
             columns = self.bundle.manifest.features.columns
             a, b = (features.values[rows[scorable]][:, columns] for rows in index)
             logit[scorable], difference[scorable] = self.bundle.logits(a, b)
-        probability = self.bundle.probabilities(logit)
+            probability[scorable] = self.bundle.probabilities(logit[scorable])
         interacts = pd.array(probability >= self.bundle.manifest.threshold, dtype="boolean")
         interacts[~scorable] = pd.NA
         outcome = [

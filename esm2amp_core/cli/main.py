@@ -6,6 +6,7 @@ import logging
 import sys
 
 import typer
+from typer.exceptions import Abort, TyperException
 
 from esm2amp_core import __version__
 from esm2amp_core.cli import jobs, models, predicting
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Predict protein-protein interactions from sequence (ESM2_AMP). Nothing leaves this machine.",
 )
@@ -40,7 +42,15 @@ def main() -> None:
     # The libraries' chatter about kernels and tokenizers says nothing to the person at the terminal.
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
-        app()
+        # Not standalone: errors of usage, too, become one line here.
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        message = error.format_message().rstrip(".")
+        NOTES.print(message if message.startswith("Usage") else f"esm2amp: {message}. See `esm2amp --help`.")
+        sys.exit(BAD_INPUT)
+    except Abort:
+        NOTES.print("esm2amp: stopped.")
+        sys.exit(INTERRUPTED)
     except UserError as error:
         NOTES.print(f"esm2amp: {error}")
         for detail in error.details[:20]:

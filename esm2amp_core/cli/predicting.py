@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
-from esm2amp_core.errors import SequenceError, UserError
+from esm2amp_core.errors import SequenceError, Severity, UserError
 from esm2amp_core.settings import Settings
 
 SOME_ROWS_FAILED = 3
@@ -77,19 +77,23 @@ def embed(
     if not proteins:
         raise SequenceError(f"{fasta} holds no usable protein.", hint="It must be a FASTA file.")
 
+    from esm2amp_core.embed.cache import FeatureCache
+    from esm2amp_core.embed.pooled import embed_pooled
     from esm2amp_core.installing import load_encoder
 
     with reporting() as report:
-        features, failures = load_encoder(
-            encoder, settings=settings, device=device, precision=precision
-        ).pooled(proteins, report=report)
+        embedder = load_encoder(encoder, settings=settings, device=device, precision=precision)
+        cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
+        features, failures = embed_pooled(proteins, embedder, cache=cache, report=report)
     for protein in proteins:
         if protein.digest in failures:
             NOTES.print(f"esm2amp: {protein.id}: {failures[protein.digest]}")
     kept = [protein for protein in proteins if protein.digest not in failures]
     write_features(kept, features, output)
-    n_failed = len(proteins) - len(kept)
-    NOTES.print(f"{len(kept):,} proteins written to {output}; {n_failed:,} left out with a reason above.")
+    n_failed = len(proteins) - len(kept) + sum(issue.severity == Severity.ERROR for issue in issues)
+    NOTES.print(f"{len(kept):,} proteins written to {output}; {n_failed:,} left out for the reasons above.")
+    if n_failed:
+        raise typer.Exit(SOME_ROWS_FAILED)
 
 
 def _check_folder(output: Path) -> None:

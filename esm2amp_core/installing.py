@@ -1,0 +1,173 @@
+"""How a published model becomes a bundle that everything else here can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from esm2amp_core.bundles import (
+    EncoderRef,
+    Manifest,
+    encoder_source,
+    file_digest,
+    locate_bundle,
+    read_manifest,
+)
+from esm2amp_core.embed.esm2 import Esm2Embedder
+from esm2amp_core.errors import BundleError
+from esm2amp_core.models import ARCHITECTURES, resolve
+from esm2amp_core.models.bundle import ModelBundle, save_bundle
+from esm2amp_core.models.checkpoint import read_checkpoint
+from esm2amp_core.models.classifier import Classifier
+from esm2amp_core.models.download import fetch_checkpoint, fetch_encoder
+from esm2amp_core.predictor import Predictor
+from esm2amp_core.progress import Report, silent
+from esm2amp_core.selfcheck import make_self_check
+from esm2amp_core.settings import Settings
+
+PUBLISHED_ENCODER = "facebook/esm2_t33_650M_UR50D"
+PUBLISHED_CITATION = (
+    "Sun Y, Wang R, Luo Z, et al. ESM2_AMP: an interpretable framework for protein-protein interactions "
+    "prediction and biological mechanism discovery. Brief Bioinform 2025;26(4):bbaf434."
+)
+PUBLISHED_LIMITATION = (
+    "In its published training data the label can be told from the identity of single proteins; "
+    "expect less on proteins that it has not seen."
+)
+
+
+def load_encoder(
+    encoder: str, *, settings: Settings, device: str = "", precision: str = ""
+) -> Esm2Embedder:
+    """The encoder that a person named, or that of the default bundle.
+
+    Parameters
+    ----------
+    encoder : str
+        Folder, Hugging Face id, or empty.
+    settings : Settings
+    device, precision : str
+        Empty for those in the settings.
+    """
+    source: str | Path = encoder
+    if not encoder:
+        folder = locate_bundle(settings.bundle, settings.bundle_folders)
+        source = encoder_source(read_manifest(folder), folder)
+    return Esm2Embedder.load(
+        source, device=device or settings.device, precision=precision or settings.precision
+    )
+
+
+def import_checkpoint(
+    architecture: str,
+    checkpoint: Path,
+    encoder: str,
+    *,
+    folder: Path | None = None,
+    licence: str = "",
+    citation: str = PUBLISHED_CITATION,
+    source: str = "",
+) -> tuple[Manifest, Path]:
+    """Make a bundle of a published checkpoint.
+
+    Parameters
+    ----------
+    architecture : str
+        A key of `ARCHITECTURES`.
+    checkpoint : Path
+        The authors' ``.pth``; read without executing anything in it.
+    encoder : str
+        Folder or Hugging Face id of the ESM-2 model it was trained on.
+    folder : Path, optional
+        The new bundle; in the workspace, named after the architecture, when absent.
+    licence, citation, source : str
+        Kept in the bundle's card.
+
+    Raises
+    ------
+    BundleError
+        If the checkpoint does not hold that architecture, or does not fit the encoder.
+    """
+    if architecture not in ARCHITECTURES:
+        raise BundleError(f"There is no architecture {architecture!r}.",
+                          hint=f"Known: {', '.join(ARCHITECTURES)}.")
+    settings = Settings.from_environment()
+    folder = folder or settings.workspace / "models" / f"esm2amp_{architecture}"
+    if folder.exists():
+        raise BundleError(f"{folder} exists already.", hint="Remove it or name another folder.")
+    classifier = _read_classifier(architecture, checkpoint)
+    embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32")
+    if embedder.width != classifier.sizes["width"]:
+        raise BundleError(
+            f"{checkpoint.name} reads features of width {classifier.sizes['width']}; "
+            f"{embedder.name} makes {embedder.width}.",
+            hint="Name the encoder it was trained with.",
+        )
+    manifest = Manifest(
+        name=folder.name,
+        title=f"Published ESM2_AMP ({architecture})",
+        summary=f"Imported from {checkpoint.name}; reads features of {embedder.name}.",
+        architecture=architecture,
+        sizes=classifier.sizes,
+        feature_set=classifier.feature_set,
+        encoder=EncoderRef(
+            id=embedder.name,
+            width=embedder.width,
+            revision=embedder.revision,
+            folder=str(Path(encoder).resolve()) if Path(encoder).is_dir() else "",
+        ),
+        training={"source": source or checkpoint.name, "checkpoint_sha256": file_digest(checkpoint)},
+        limitations=(PUBLISHED_LIMITATION,),
+        licence=licence or "See the source of the checkpoint.",
+        citation=citation,
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+    predictor = Predictor(ModelBundle.in_memory(manifest, classifier), embedder)
+    return save_bundle(folder, manifest, classifier, selfcheck=make_self_check(predictor)), folder
+
+
+def _read_classifier(architecture: str, checkpoint: Path) -> Classifier:
+    """The classifier of a published checkpoint; layer sizes as its tensors show them."""
+    architecture_class = resolve(architecture)
+    state = read_checkpoint(checkpoint)
+    return architecture_class.from_state(architecture_class.sizes_from(state), state)
+
+
+def download_encoder(encoder_id: str = PUBLISHED_ENCODER, *, report: Report = silent) -> Path:
+    """Fetch an encoder from the Hugging Face hub into its local cache."""
+    return fetch_encoder(encoder_id, hub_url=Settings.from_environment().hub_url, report=report)
+
+
+def download_model(
+    architecture: str,
+    *,
+    file_name: str = "",
+    confirm: Callable[[str], None],
+    report: Report = silent,
+) -> tuple[Manifest, Path]:
+    """Fetch a published checkpoint and its encoder, and make a bundle of them.
+
+    Parameters
+    ----------
+    architecture : str
+    file_name : str
+        Name of the file in the article, where several could be meant.
+    confirm : callable
+        Is given licence and citation as text before anything large is fetched; raises to stop.
+    report : Report
+    """
+    settings = Settings.from_environment()
+    found = fetch_checkpoint(
+        architecture,
+        settings.workspace / "downloads",
+        figshare_url=settings.figshare_url,
+        file_name=file_name,
+        report=report,
+        confirm=confirm,
+    )
+    download_encoder(report=report)
+    return import_checkpoint(
+        architecture, found.path, PUBLISHED_ENCODER,
+        licence=found.licence, citation=found.citation, source=found.source,
+    )  # fmt: skip
