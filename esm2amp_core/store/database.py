@@ -103,8 +103,8 @@ class Database:
         if not self._is_sqlite:
             return
         with _translating(), self.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA incremental_vacuum").fetchall()
-            connection.commit()
+            # Frees one page per step; only a script is stepped to its end.
+            connection.connection.driver_connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Close pooled connections; a later session opens new ones."""
@@ -121,7 +121,8 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")

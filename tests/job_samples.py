@@ -1,0 +1,83 @@
+"""Small inputs and a quick kind of job for the tests of store, worker and workspace.
+
+``python tests/job_samples.py ...`` is the worker with that kind registered.
+"""
+
+import os
+import signal
+import sys
+import time
+import zlib
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.errors import UserError
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.sequences import Protein
+from esm2amp_core.tasks import kinds
+
+SAMPLE = "sample"
+kinds.KINDS[SAMPLE] = "job_samples:score"
+
+
+def pairs_of(n_rows, *, prefix="P", **carried):
+    """A table of `n_rows` pairs over about half as many proteins."""
+    rows = np.arange(1, n_rows + 1)
+    a = [f"{prefix}{i % (n_rows // 2 + 1):04d}" for i in rows]
+    b = [f"{prefix}{(i + 1) * 7 % (n_rows // 2 + 1):04d}" for i in rows]
+    frame = pd.DataFrame({"row": rows, "protein_a": a, "protein_b": b, **carried})
+    return PairTable(frame, {name: Protein(name, "MKTAYIAKQRQISFVK") for name in {*a, *b}})
+
+
+def scored(frame, **changes):
+    """Outcomes that depend on the two names alone."""
+    names = frame["protein_a"] + " " + frame["protein_b"]
+    probability = np.array([zlib.crc32(name.encode()) / 2**32 for name in names])
+    outcome = frame[["row", "protein_a", "protein_b"]].assign(
+        probability=probability,
+        logit=np.log(probability / (1 - probability)),
+        interacts=pd.array(probability >= 0.5, dtype="boolean"),
+        status="ok",
+        message="",
+    )
+    return outcome.assign(**changes)[list(RESULT_COLUMNS)].reset_index(drop=True)
+
+
+def score(work):
+    """The quick kind. Its parameters say how it behaves: `pause` per row, `deed` at row `at`."""
+    params = work.job.params
+    frame = work.workspace.inputs(work.job.id).frame
+    frame = frame[~frame["row"].isin(work.workspace.jobs.rows_done(work.job.id))]
+    for start in range(0, len(frame), 5):
+        work.report("Scoring pairs", start, len(frame))
+        batch = frame.iloc[start : start + 5]
+        if params.get("at") in set(batch["row"]):
+            DEEDS[params["deed"]]()
+        time.sleep(params.get("pause", 0) * len(batch))
+        work.save(scored(batch))
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _refuse():
+    raise UserError("The pair is odd.", hint="Even it out.")
+
+
+def _break():
+    raise ZeroDivisionError("secret detail")
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+DEEDS = {"die": _die, "refuse": _refuse, "break": _break, "interrupt": _interrupt}
+
+if __name__ == "__main__":
+    from esm2amp_core.tasks.worker import main
+
+    sys.exit(main())
