@@ -18,6 +18,7 @@ _SEQUENCES = ("sequence", "seq", "proteinsequence", "sequenceprotein", "aasequen
 _DIRECTED = (("bait", "prey"), ("source", "target"), ("query", "subject"), ("ligand", "receptor"),
              ("receptor", "ligand"), ("from", "to"), ("protein", "partner"))  # fmt: skip
 _SIDES = {"a": 0, "b": 1, "1": 0, "2": 1, "i": 0, "ii": 1, "x": 0, "y": 1, "left": 0, "right": 1}
+_LONGEST_NAME = 60
 _LIKE_SEQUENCE = re.compile(r"[A-Za-z]{20,}\*?")
 
 
@@ -56,14 +57,14 @@ def recognise_columns(raw: RawTable, known: Collection[str] = ()) -> ColumnMap:
         If they are not recognised; the message lists the columns.
     """
     names = list(raw.frame.columns)
-    ids, sequences = _by_side(names, _IDS), _by_side(names, _SEQUENCES)
-    if ids is None:
-        lower = {name.lower(): name for name in reversed(names)}
-        ids = next(((lower[a], lower[b]) for a, b in _DIRECTED if a in lower and b in lower), None)
+    ids = _by_side(names, _IDS) or _directed(names)
+    sequences = _by_side(names, _SEQUENCES)
+    headerless = _without_names(raw, known)
+    # Ids such as 'p1' and 'p2' look like column names, but not if they are known proteins.
+    if headerless and not (ids and _stem(ids[0]).startswith("protein")):
+        return headerless
     if ids or sequences:
         return ColumnMap(*(ids or (None, None)), *(sequences or (None, None)))
-    if headerless := _without_names(raw, known):
-        return headerless
     found = ", ".join(map(quoted, names[:20])) + (", ..." if len(names) > 20 else "")
     raise PairError(
         f"The two protein columns were not recognised. Columns found: {found}.",
@@ -73,16 +74,24 @@ def recognise_columns(raw: RawTable, known: Collection[str] = ()) -> ColumnMap:
 
 
 def _without_names(raw: RawTable, known: Collection[str]) -> ColumnMap | None:
+    """The columns of a table whose first row holds known ids or sequences instead of names."""
     first = [cell.strip() for cell in raw.header]
-    n = len(first)
-    if 2 <= n <= 3 and (first[0] in known or first[1] in known):
+    if 2 <= len(first) <= 3 and (first[0] in known or first[1] in known):
         return ColumnMap("column 1", "column 2", has_header=False)
     like = [bool(_LIKE_SEQUENCE.fullmatch(cell)) for cell in first]
     if like[:2] == [True, True]:
         return ColumnMap(None, None, "column 1", "column 2", has_header=False)
     if like[:4] == [False, False, True, True]:
         return ColumnMap("column 1", "column 2", "column 3", "column 4", has_header=False)
+    if like[:4] == [False, True, False, True]:
+        return ColumnMap("column 1", "column 3", "column 2", "column 4", has_header=False)
     return None
+
+
+def _directed(names: list[str]) -> tuple[str, str] | None:
+    """Two columns called by the parts the proteins play, such as bait and prey."""
+    lower = {name.lower(): name for name in reversed(names)}
+    return next(((lower[a], lower[b]) for a, b in _DIRECTED if a in lower and b in lower), None)
 
 
 def _by_side(names: list[str], stems: tuple[str, ...]) -> tuple[str, str] | None:
@@ -97,14 +106,18 @@ def _by_side(names: list[str], stems: tuple[str, ...]) -> tuple[str, str] | None
     return None
 
 
+def _stem(name: str) -> str:
+    return next((stem for stem, _ in _readings(name)), "")
+
+
 def _readings(name: str) -> list[tuple[str, int]]:
     """Stem and side a column name may mean: 'Protein_A_ID' is ('proteinid', 0)."""
+    if len(name) > _LONGEST_NAME:
+        return []
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])", " ", name)
     tokens = re.findall(r"[a-z0-9]+", spaced.lower())
-    readings = []
-    for i, token in enumerate(tokens):
-        if token in _SIDES:
-            readings.append(("".join(tokens[:i] + tokens[i + 1 :]), _SIDES[token]))
+    readings = [("".join(tokens[:i] + tokens[i + 1 :]), _SIDES[token])
+                for i, token in enumerate(tokens) if token in _SIDES]
     joined = "".join(tokens)
     if joined and joined[-1] in "ab12":
         readings.append((joined[:-1], _SIDES[joined[-1]]))

@@ -22,8 +22,7 @@ XLSX_ROWS, XLSX_CHARACTERS = 1_048_576, 32_767
 _RISKY = re.compile(r"'*[=+\-@\t\r\n]")
 """Text that a spreadsheet program could take for a formula, also after quotes that guard it already."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_ILLEGAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _OUR_TEXT = ("protein_a", "protein_b", "message")
 
 
@@ -52,7 +51,7 @@ def guard(text: str) -> str:
 def to_xlsx(table: PredictionTable) -> bytes:
     """A workbook with one sheet; text is text even where it looks like a formula.
 
-    Characters that XML cannot hold are shown by their symbols (U+0001 as ␁).
+    Characters that XML cannot hold are written in the workbook's own notation (U+0001 as ``_x0001_``).
 
     Raises
     ------
@@ -70,7 +69,7 @@ def to_xlsx(table: PredictionTable) -> bytes:
     def cell(value):
         if not isinstance(value, str):
             return None if value is None or value is pd.NA or value != value else value
-        made = WriteOnlyCell(sheet, visible(value))
+        made = WriteOnlyCell(sheet, writable(value))
         made.data_type = "s"  # whatever it looks like: '=1+1' and '#N/A' are text
         return made
 
@@ -88,16 +87,9 @@ def to_xlsx(table: PredictionTable) -> bytes:
     return buffer.getvalue()
 
 
-def visible(text: str) -> str:
-    """Text as a workbook can hold it."""
-    text = _ILLEGAL.sub(lambda match: _symbol(match.group()), text)
-    # '_x0041_' means 'A' in a workbook unless its first underscore is escaped.
-    return _ESCAPE.sub("_x005F_", text)
-
-
-def _symbol(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else f"\\u{code:04x}"
+def writable(text: str) -> str:
+    """Text as a workbook can hold it; an underscore that would begin such a notation is written so too."""
+    return _UNWRITABLE.sub(lambda match: f"_x{ord(match.group()):04X}_", text)
 
 
 def to_parquet(table: PredictionTable) -> bytes:

@@ -10,8 +10,9 @@ import pandas as pd
 from esm2amp_core.errors import Issue, PairError, quoted
 from esm2amp_core.files.cells import OddCell
 from esm2amp_core.files.delimited import read_delimited
+from esm2amp_core.files.package import is_workbook
 from esm2amp_core.files.text import check_size, decode
-from esm2amp_core.files.workbook import is_workbook, read_workbook
+from esm2amp_core.files.workbook import read_workbook
 from esm2amp_core.settings import Settings
 
 MAX_COLUMNS = 200

@@ -36,8 +36,10 @@ def check_pairs(
         *_nameless(names, inline, blank, lookup),
         *_issues_by_name(names, lookup),
         *_issues_by_cell(names, inline, lookup),
-        *_self_pairs(names),
+        *_self_pairs(names, lookup),
     ]
+    # Two names of one protein say the same twice.
+    issues = list({(issue.row, issue.problem): issue for issue in reversed(issues)}.values())[::-1]
     issues.sort(key=lambda issue: issue.row or 0)
     texts = np.array(names.texts, dtype=object)
     a, b = (texts[codes].tolist() for codes in names.codes)
@@ -78,9 +80,7 @@ def _nameless(
     names: Names, inline: InlineSequences, blank: np.ndarray, lookup: ProteinLookup
 ) -> Iterator[Issue]:
     """Rows, not blank, where a side has no name."""
-    if "" not in names.texts:
-        return
-    code = names.texts.index("")
+    code = _code_of(names, "")
     if code in lookup.by_name:  # formulas without a result: the lookup has said so
         return
     for side, letter in enumerate("AB"):
@@ -117,11 +117,26 @@ def _of_row(row: int, value: str, findings: Sequence[Finding]) -> Iterator[Issue
         yield Issue(row, value, finding.problem, finding.remedy, finding.severity)
 
 
-def _self_pairs(names: Names) -> Iterator[Issue]:
-    empty = names.texts.index("") if "" in names.texts else -1
-    for row in np.flatnonzero((names.codes[0] == names.codes[1]) & (names.codes[0] != empty)):
-        name = names.texts[names.codes[0, row]]
-        yield Issue(int(row) + 1, name, f"{quoted(name)} is paired with itself.", "", Severity.WARNING)
+def _self_pairs(names: Names, lookup: ProteinLookup) -> Iterator[Issue]:
+    """Rows whose two proteins are one, under one name or two: allowed, but worth a word."""
+    chains: dict[str, int] = {}
+    chain_of_name = np.array([
+        -1 - code if protein is None else chains.setdefault(protein.sequence, len(chains))
+        for code, protein in enumerate(map(lookup.proteins.get, names.texts))
+    ])
+    first, second = chain_of_name[names.codes]
+    same = (first == second) & (names.codes[0] != _code_of(names, ""))
+    for row in np.flatnonzero(same):
+        a, b = (names.texts[code] for code in names.codes[:, row])
+        problem = f"{quoted(a)} is paired with itself."
+        if a != b:
+            problem = f"{quoted(a)} and {quoted(b)} have the same sequence: a protein paired with itself."
+        yield Issue(int(row) + 1, a, problem, "", Severity.WARNING)
+
+
+def _code_of(names: Names, text: str) -> int:
+    """Position of a name; -1 if it does not occur."""
+    return names.texts.index(text) if text in names.texts else -1
 
 
 def _input_issues(

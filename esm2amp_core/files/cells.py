@@ -53,3 +53,14 @@ def too_many_columns(name: str, max_columns: int) -> PairError:
     """The error for a table with more columns than are accepted."""
     return PairError(f"{name} has more than {max_columns:,} columns.",
                      hint="Check the separator between columns, or remove columns that are not needed.")
+
+
+def too_many_cells(name: str, limit: int) -> PairError:
+    """The error for a table with more filled cells than are accepted."""
+    return PairError(f"{name} has more than {limit:,} filled cells.",
+                     hint="Remove columns that are not needed.")
+
+
+def max_cells(max_rows: int) -> int:
+    """Cells that are accepted where so many rows are: enough for wide tables, and a bound on memory."""
+    return max(20 * max_rows, 100_000)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from esm2amp_core.errors import PairError
-from esm2amp_core.files.cells import Cells, too_many_columns, too_many_rows
+from esm2amp_core.files.cells import Cells, max_cells, too_many_cells, too_many_columns, too_many_rows
 from esm2amp_core.files.text import plain_line_ends
 
 # The size of the file bounds a cell; csv's own limit would refuse a titin.
@@ -37,12 +37,16 @@ def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> 
     else:
         delimiter = find_delimiter(text[:_SAMPLE_CHARACTERS])
     rows = []
+    n_cells = 0
     pool: dict[str, str] = {}
     for row in _split(text, delimiter, name):
         if len(row) > max_columns:
             raise too_many_columns(name, max_columns)
         # One object per distinct text: long sequences repeat from row to row.
         rows.append([pool.setdefault(cell, cell) for cell in row])
+        n_cells += len(row)
+        if n_cells > max_cells(max_rows):
+            raise too_many_cells(name, max_cells(max_rows))
         if len(rows) > max_rows + 1 and any(row):
             raise too_many_rows(name, max_rows)
     for row in rows:

@@ -93,7 +93,8 @@ def decode(data: bytes | str, name: str = "The text", *, error: type[UserError] 
     """
     text = data if isinstance(data, str) else _decode(data, name, error)
     text = text.removeprefix("\ufeff")
-    if text and len(_CONTROL.findall(text[:100_000])) > len(text[:100_000]) / 100:
+    sample = text[:100_000]
+    if len(_CONTROL.findall(sample)) > max(8, len(sample) / 50):
         raise error(f"{name} is not a text file.", hint="Give FASTA, CSV, TSV or XLSX.")
     return _SURROGATE.sub("\ufffd", text)
 

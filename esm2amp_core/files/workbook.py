@@ -1,85 +1,72 @@
-"""Cells of an XLSX workbook, safe against files made to do harm."""
+"""Cells of an XLSX workbook."""
 
 from __future__ import annotations
 
-import datetime
-import io
-import zipfile
-from xml.etree.ElementTree import ParseError
-
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+import posixpath
 
 from esm2amp_core.errors import PairError, quoted
-from esm2amp_core.files.cells import Cells, OddCell, too_many_rows
+from esm2amp_core.files.cells import Cells, max_cells
+from esm2amp_core.files.package import Package
+from esm2amp_core.files.sheet import Elements, SharedStrings, Sheet, Styles
 
-_XLS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SAVE_AS = "Open it and save it as .xlsx or .csv."
-
-
-def is_workbook(data: bytes, name: str) -> bool:
-    """Whether the bytes are an XLSX workbook.
-
-    Raises
-    ------
-    PairError
-        If they are a spreadsheet of another kind.
-    """
-    if data.startswith(_XLS):
-        if "EncryptedPackage".encode("utf-16-le") in data:
-            raise PairError(f"{name} is protected with a password.", hint="Save it without one.")
-        raise PairError(f"{name} is in an old Office format (.xls).", hint=_SAVE_AS)
-    if not data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return False
-    try:
-        members = set(zipfile.ZipFile(io.BytesIO(data)).namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise PairError(f"{name} is damaged: it cannot be opened as a spreadsheet.", hint=_SAVE_AS) from None
-    if "xl/workbook.xml" in members:
-        return True
-    raise PairError(f"{name} is a zip archive but not an .xlsx spreadsheet.", hint=_SAVE_AS)
+_BOOK = "xl/workbook.xml"
 
 
 def read_workbook(data: bytes, name: str, *, max_rows: int, max_columns: int, max_mb: float) -> Cells:
-    """Cells of the first sheet that holds anything.
+    """Cells of the first sheet that holds anything, visible ones first; formulas by their stored result.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        For messages.
+    max_rows, max_columns : int
+        Filled ones; the header is not counted.
+    max_mb : float
+        Megabytes to which the parts that are needed may unpack.
 
     Raises
     ------
     PairError
-        If the file is damaged, unpacks to more than `max_mb` megabytes, or has more than `max_rows` rows.
+        If the file is damaged, made to do harm, larger than accepted, or has no filled cell.
     """
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, ParseError, TypeError):
-        raise PairError(f"{name} is damaged: it cannot be opened as a spreadsheet.", hint=_SAVE_AS) from None
-    for sheet in book.worksheets:
-        sheet.reset_dimensions()
-        cells = Cells([])
-        for i, row in enumerate(sheet.iter_rows(max_col=max_columns + 1)):
-            texts = []
-            for j, cell in enumerate(row):
-                text, odd = _text(cell)
-                texts.append(text)
-                if odd:
-                    cells.odd[i, j] = odd
-            cells.rows.append(texts)
-            if len(cells.rows) > max_rows + 1 and any(texts):
-                raise too_many_rows(name, max_rows)
-        if any(map(any, cells.rows)):
-            if len(book.worksheets) > 1:
-                cells.notes.append(f"Of {len(book.worksheets)} sheets, {quoted(sheet.title)} was read.")
+    package = Package(data, name, max_mb=max_mb)
+    book = Elements("sheet", "workbookPr")
+    package.parse(_BOOK, book)
+    from_1904 = any(found.get("date1904") in ("1", "true") for _, found in book.found)
+    parts = _parts(package)
+    styles = Styles(from_1904=from_1904)
+    package.parse(parts.get("styles", ""), styles)
+    strings = SharedStrings(name, max_cells(max_rows))
+    package.parse(parts.get("sharedStrings", ""), strings)
+    sheets = [found for tag, found in book.found if tag == "sheet" and found.get("id") in parts]
+    sheets.sort(key=lambda found: found.get("state", "visible") != "visible")
+    for found in sheets:
+        sheet = Sheet(name, strings.texts, styles.formats, max_rows=max_rows, max_columns=max_columns,
+                      max_cells=max_cells(max_rows))  # fmt: skip
+        package.parse(parts[found["id"]], sheet)
+        cells = sheet.cells()
+        if cells.rows:
+            title = quoted(found.get("name", ""))
+            if len(sheets) > 1:
+                cells.notes.append(
+                    f"Of {len(sheets)} sheets, {title} was read, the first with data. "
+                    f"To use another one, save it as a file of its own."
+                )
             return cells
     raise PairError(f"{name} has no filled cell.", hint="Give a table with two columns of protein names.")
 
 
-def _text(cell) -> tuple[str, OddCell | None]:
-    value = cell.value
-    if value is None:
-        return "", None
-    if isinstance(value, str):
-        return value, OddCell(value, "error") if cell.data_type == "e" else None
-    if isinstance(value, bool):
-        return str(value).upper(), OddCell(str(value).upper(), "boolean")
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat(), OddCell(value.date().isoformat(), "date")
-    return str(value), None
+def _parts(package: Package) -> dict[str, str]:
+    """Paths of the worksheets by relationship id, and of styles and shared strings by kind."""
+    relations = Elements("Relationship")
+    package.parse("xl/_rels/workbook.xml.rels", relations)
+    parts = {}
+    for _, relation in relations.found:
+        kind = relation.get("Type", "").rpartition("/")[2]
+        path = posixpath.join("/xl", relation.get("Target", ""))
+        if kind == "worksheet":
+            parts[relation.get("Id", "")] = path
+        elif kind in ("styles", "sharedStrings"):
+            parts[kind] = path
+    return parts

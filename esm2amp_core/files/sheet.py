@@ -1,0 +1,220 @@
+"""Readers of a workbook's XML parts; each sees one element at a time and keeps what is needed."""
+
+from __future__ import annotations
+
+from esm2amp_core.errors import PairError
+from esm2amp_core.files.cell_values import NumberFormat, format_code, plain_number, unescape
+from esm2amp_core.files.cells import Cells, OddCell, too_many_cells, too_many_columns, too_many_rows
+
+
+class Elements:
+    """Collects the attributes of the elements with some names; a `Handler`."""
+
+    def __init__(self, *tags: str) -> None:
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self._tags = frozenset(tags)
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """See `Handler`."""
+        if tag in self._tags:
+            self.found.append((tag, {key.rpartition(":")[2]: value for key, value in attributes.items()}))
+
+    def end(self, tag: str) -> None:
+        """See `Handler`."""
+
+    def text(self, text: str) -> None:
+        """See `Handler`."""
+
+
+class Styles:
+    """Number format of each cell style; a `Handler` of ``styles.xml``."""
+
+    def __init__(self, *, from_1904: bool) -> None:
+        self._from_1904 = from_1904
+        self._own: dict[int, str] = {}
+        self._inside = False
+        self.formats: list[NumberFormat] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """See `Handler`."""
+        if tag == "numFmt":
+            self._own[int(attributes["numFmtId"])] = attributes["formatCode"]
+        elif tag == "cellXfs":
+            self._inside = True
+        elif tag == "xf" and self._inside:
+            code = format_code(int(attributes.get("numFmtId", 0)), self._own)
+            self.formats.append(NumberFormat(code, from_1904=self._from_1904))
+
+    def end(self, tag: str) -> None:
+        """See `Handler`."""
+        if tag == "cellXfs":
+            self._inside = False
+
+    def text(self, text: str) -> None:
+        """See `Handler`."""
+
+
+class SharedStrings:
+    """Texts that cells refer to by number; a `Handler` of ``sharedStrings.xml``."""
+
+    def __init__(self, name: str, max_strings: int) -> None:
+        self.texts: list[str] = []
+        self._name, self._max = name, max_strings
+        self._parts: list[str] = []
+        self._in_text = self._in_phonetic = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """See `Handler`."""
+        if tag == "t":
+            self._in_text = not self._in_phonetic
+        elif tag == "si":
+            self._parts = []
+        elif tag == "rPh":
+            self._in_phonetic = True
+
+    def end(self, tag: str) -> None:
+        """See `Handler`."""
+        if tag == "t":
+            self._in_text = False
+        elif tag == "rPh":
+            self._in_phonetic = False
+        elif tag == "si":
+            self.texts.append(unescape("".join(self._parts)))
+            if len(self.texts) > self._max:
+                raise too_many_cells(self._name, self._max)
+
+    def text(self, text: str) -> None:
+        """See `Handler`."""
+        if self._in_text:
+            self._parts.append(text)
+
+
+class Sheet:
+    """Cells of one worksheet; a `Handler` of its part.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for messages.
+    strings : list of str
+        The shared strings.
+    formats : list of NumberFormat
+        By cell style.
+    max_rows, max_columns, max_cells : int
+        Filled ones; the header is not counted.
+    """
+
+    def __init__(
+        self, name: str, strings: list[str], formats: list[NumberFormat],
+        *, max_rows: int, max_columns: int, max_cells: int,
+    ) -> None:  # fmt: skip
+        self._name, self._strings, self._formats = name, strings, formats
+        self._max_rows, self._max_columns, self._max_cells = max_rows, max_columns, max_cells
+        self._rows: dict[int, dict[int, str]] = {}
+        self._odd: dict[tuple[int, int], OddCell] = {}
+        self._columns: dict[str, int] = {}
+        self._row = self._column = -1
+        self._n_cells = 0
+        self._attributes: dict[str, str] = {}
+        self._parts: list[str] = []
+        self._collecting = self._in_phonetic = self._has_formula = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """See `Handler`."""
+        if tag == "c":
+            self._attributes = attributes
+            self._parts = []
+            self._has_formula = False
+            reference = attributes.get("r")
+            self._column = self._column + 1 if reference is None else self._position(reference)
+        elif tag == "v" or (tag == "t" and not self._in_phonetic):
+            self._collecting = True
+        elif tag == "f":
+            self._has_formula = True
+        elif tag == "row":
+            # Numbers that do not rise are not to be believed.
+            self._row = max(int(attributes.get("r", self._row + 2)) - 1, self._row + 1)
+            self._column = -1
+        elif tag == "rPh":
+            self._in_phonetic = True
+
+    def end(self, tag: str) -> None:
+        """See `Handler`."""
+        if tag == "v" or tag == "t":
+            self._collecting = False
+        elif tag == "c":
+            self._finish_cell()
+        elif tag == "rPh":
+            self._in_phonetic = False
+
+    def text(self, text: str) -> None:
+        """See `Handler`."""
+        if self._collecting:
+            self._parts.append(text)
+
+    def _position(self, reference: str) -> int:
+        """Column of a cell such as AB12, from 0."""
+        letters = reference.rstrip("0123456789")
+        if letters not in self._columns:
+            column = 0
+            for letter in letters[:4]:
+                column = column * 26 + ord(letter.upper()) - 64
+            self._columns[letters] = column - 1
+        return self._columns[letters]
+
+    def _finish_cell(self) -> None:
+        text, odd = self._value("".join(self._parts))
+        if not text and odd is None:
+            return
+        if not 0 <= self._column < self._max_columns:
+            raise too_many_columns(self._name, self._max_columns)
+        self._n_cells += 1
+        if self._n_cells > self._max_cells:
+            raise too_many_cells(self._name, self._max_cells)
+        row = self._rows.get(self._row)
+        if row is None:
+            row = self._rows[self._row] = {}
+            if len(self._rows) > self._max_rows + 1:
+                raise too_many_rows(self._name, self._max_rows)
+        row[self._column] = text
+        if odd:
+            self._odd[self._row, self._column] = odd
+
+    def _value(self, stored: str) -> tuple[str, OddCell | None]:
+        """The full value as text, and what is odd about it."""
+        kind = self._attributes.get("t", "n")
+        if not stored:
+            return "", OddCell("", "formula") if self._has_formula and kind != "str" else None
+        if kind == "s":
+            return self._strings[int(stored)], None
+        if kind in ("inlineStr", "str"):
+            return unescape(stored), None
+        if kind == "b":
+            text = "TRUE" if stored.strip() == "1" else "FALSE"
+            return text, OddCell(text, "boolean")
+        if kind == "e":
+            return stored, OddCell(stored, "error")
+        if kind == "d":
+            return stored, OddCell(stored, "date")
+        style = int(self._attributes.get("s", 0))
+        if style < len(self._formats) and not self._formats[style].is_plain:
+            return self._formats[style].read(stored)
+        return stored if stored.isdigit() and len(stored) < 16 else plain_number(float(stored)), None
+
+    def cells(self) -> Cells:
+        """All rows up to the last filled one, blank ones included.
+
+        Raises
+        ------
+        PairError
+            If the last filled row lies too far down.
+        """
+        last = max(self._rows, default=-1)
+        if last > 2 * self._max_rows + 50:
+            raise PairError(f"{self._name} has a filled cell in row {last + 1:,}, far below the others.",
+                            hint="Remove it, or move the rows up.")
+        rows = []
+        for i in range(last + 1):
+            filled = self._rows.get(i, {})
+            rows.append([filled.get(j, "") for j in range(max(filled, default=-1) + 1)])
+        return Cells(rows, odd=self._odd)
