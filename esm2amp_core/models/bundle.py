@@ -112,7 +112,7 @@ class ModelBundle:
         Returns
         -------
         logits : ndarray, dtype=float64, shape=(N,)
-            Exactly equal for (a, b) and (b, a) in the same call.
+            To the last digit the same for (a, b) and (b, a), in whatever batch.
         order_difference : ndarray, dtype=float64, shape=(N,)
             How much the probabilities of the two orders differ; 0 where they cannot.
 

@@ -89,9 +89,10 @@ def read_checkpoint(path: Path, architecture: str = "") -> dict[str, Tensor]:
     state = _state_in(_load(path), path.name)
     if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > path.stat().st_size:
         raise BundleError(f"{path.name} is damaged: it claims more weights than it holds.")
+    weights = as_float32(state)
     if architecture:
-        _check_architecture(path.name, architecture, state)
-    return as_float32(state)
+        _check_architecture(path.name, architecture, weights)
+    return weights
 
 
 def _load(path: Path) -> Any:
@@ -117,15 +118,18 @@ def _load(path: Path) -> Any:
 
 
 def _check_zip(path: Path) -> None:
-    """Torch stores its records as they are; a compressed one could expand without limit."""
+    """Look at the archive that a checkpoint is: torch neither limits its size nor verifies its sums."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
-    if any(entry.filename.endswith(".pth") for entry in entries):
-        raise BundleError(f"{path.name} is a zip archive.", hint="Unpack it, and import the .pth inside.")
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise BundleError(
-            f"{path.name} is a compressed archive, not a checkpoint.", hint="Give the .pth file itself."
-        )
+        if any(entry.filename.endswith(".pth") for entry in entries):
+            raise BundleError(f"{path.name} is a zip archive.", hint="Unpack it, and import the .pth inside.")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            # Torch stores its records as they are; a compressed one could expand without limit.
+            raise BundleError(
+                f"{path.name} is a compressed archive, not a checkpoint.", hint="Give the .pth file itself."
+            )
+        if archive.testzip() is not None:
+            raise zipfile.BadZipFile
 
 
 def _refusal(path: Path, error: BaseException) -> BundleError:

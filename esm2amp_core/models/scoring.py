@@ -1,24 +1,23 @@
-"""Scoring pairs in batches, so that a pair's score depends on the pair alone."""
+"""Scoring pairs so that a pair's score depends on the pair alone, to the last digit.
+
+A sum of floating-point numbers depends on the order of its terms, and matrix products order them by
+the shape of the batch. Left alone, (A, B) and (B, A) would differ in the last digits even for a
+symmetric classifier, and so would the same pair in a long and in a short table. Hence the contents of
+a pair decide which protein stands first, and every batch has the same shape.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from esm2amp_core.models.classifier import Classifier
 
-BATCH_PAIRS = 256
+CPU_BATCH_PAIRS, ACCELERATOR_BATCH_PAIRS = 64, 512
 
 
-def score_pairs(
-    classifier: Classifier, a: np.ndarray, b: np.ndarray, *, batch_pairs: int = BATCH_PAIRS
-) -> tuple[np.ndarray, np.ndarray]:
+def score_pairs(classifier: Classifier, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits of both orders of each pair.
-
-    Sums of floating-point numbers depend on their order, so even a symmetric classifier would give
-    (A, B) and (B, A) scores that differ in the last digits. Hence each pair is first brought into
-    an order that its contents decide, and pairs with the same contents are scored once.
 
     Parameters
     ----------
@@ -29,44 +28,40 @@ def score_pairs(
     Returns
     -------
     one_order, other_order : ndarray, dtype=float64, shape=(N,)
-        Which order comes first is decided by the pair's contents; both are the same array if the
-        classifier is symmetric.
+        The contents of a pair decide which order is the first. Equal if the classifier is symmetric.
     """
-    a, b = (np.ascontiguousarray(side, dtype=np.float32) for side in (a, b))
-    pairs, row_of = _distinct_pairs(a, b)  # (M, 2, T, D), (N,)
-    one_order = _score(classifier, pairs, batch_pairs)
-    if classifier.is_symmetric:
-        return one_order[row_of], one_order[row_of]
-    return one_order[row_of], _score(classifier, pairs[:, ::-1], batch_pairs)[row_of]
+    device = next(classifier.parameters()).device
+    size = CPU_BATCH_PAIRS if device.type == "cpu" else ACCELERATOR_BATCH_PAIRS
+    N, T, D = a.shape
+    orders = 1 if classifier.is_symmetric else 2
+    logits = np.empty((orders, N))
+    batch = torch.zeros(size, 2, T, D)  # the last rows stay as they are when fewer pairs are left
+    for start in range(0, N, size):
+        pairs = torch.from_numpy(_in_own_order(a[start : start + size], b[start : start + size]))
+        batch[: len(pairs)] = pairs
+        for order, dims in enumerate([(), (1,)][:orders]):
+            scored = _logits(classifier, batch.flip(dims).flatten(1, 2).to(device))  # (size, 2T, D)
+            logits[order, start : start + len(pairs)] = scored[: len(pairs)]
+    return logits[0], logits[-1]
 
 
-def _distinct_pairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct unordered pairs (M, 2, T, D), and which of them each input row is (N,)."""
-    numbers: dict[bytes, int] = {}
-    pairs, row_of = [], np.empty(len(a), dtype=np.int64)
-    for row, sides in enumerate(zip(a, b, strict=True)):
-        ordered = sorted(sides, key=np.ndarray.tobytes)
-        key = b"".join(side.tobytes() for side in ordered)
-        if key not in numbers:
-            numbers[key] = len(pairs)
-            pairs.append(np.stack(ordered))
-        row_of[row] = numbers[key]
-    return np.stack(pairs) if pairs else np.empty((0, 2, *a.shape[1:]), np.float32), row_of
+def _in_own_order(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pairs (N, 2, T, D) in which that protein stands first whose first differing number is the smaller."""
+    flat_a, flat_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    differing = (flat_a != flat_b).argmax(axis=1)[:, None]
+    swap = np.take_along_axis(flat_a, differing, 1) > np.take_along_axis(flat_b, differing, 1)  # (N, 1)
+    swap = swap[:, :, None]
+    return np.stack([np.where(swap, b, a), np.where(swap, a, b)], axis=1).astype(np.float32, copy=False)
 
 
 @torch.inference_mode()
-def _score(classifier: Classifier, pairs: np.ndarray, batch_pairs: int) -> np.ndarray:
-    """Logits (M,) of pairs (M, 2, T, D), in the order in which each pair's proteins stand."""
-    device = next(classifier.parameters()).device
-    M, _, T, D = pairs.shape
-    logits = np.empty(M)
-    for start in range(0, M, batch_pairs):
-        batch = np.ascontiguousarray(pairs[start : start + batch_pairs]).reshape(-1, 2 * T, D)
-        scored: Tensor = classifier(torch.from_numpy(batch).to(device)).logits
-        logits[start : start + batch_pairs] = scored.cpu().numpy()
-    return logits
+def _logits(classifier: Classifier, tokens: torch.Tensor) -> np.ndarray:
+    # On NVIDIA devices cuDNN would round a GRU's float32 inputs to 10 bits.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return classifier(tokens).logits.cpu().numpy()
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) without overflow; missing stays missing."""
-    return np.exp(-np.logaddexp(0.0, -x))
+    with np.errstate(invalid="ignore"):  # a missing logit is nothing to warn of
+        return np.exp(-np.logaddexp(0.0, -x))
