@@ -67,11 +67,17 @@ def to_xlsx(table: PredictionTable) -> bytes:
     sheet.freeze_panes = "A2"
 
     def cell(value):
-        if not isinstance(value, str):
-            return None if value is None or value is pd.NA or value != value else value
-        made = WriteOnlyCell(sheet, writable(value))
-        made.data_type = "s"  # whatever it looks like: '=1+1' and '#N/A' are text
-        return made
+        if value is None or value is pd.NA or value != value:
+            return None
+        if isinstance(value, str):
+            made = WriteOnlyCell(sheet, writable(value))
+            made.data_type = "s"  # whatever it looks like: '=1+1' and '#N/A' are text
+            return made
+        if isinstance(value, float):
+            made = WriteOnlyCell(sheet, repr(value))
+            made.data_type = "n"  # as a float, openpyxl would write 16 of its 17 digits
+            return made
+        return value
 
     sheet.append([cell(name) for name in frame.columns])
     for row, values in enumerate(_rows(frame), start=1):

@@ -116,14 +116,17 @@ def _to_table(
     while len(header) > 1 and not header[-1]:
         header.pop()
     widths = [_width(row) for row in body]
-    if body and set(widths) == {len(header) + 1}:
-        header.insert(0, "row name")  # R's write.table leaves out the name of the first column
-    issues = [
-        Issue(i, cells[len(header)], f"The row has {width} cells, but the header has {len(header)}.",
-              "Put a cell that contains the separator in quotation marks.")
-        for i, (cells, width) in enumerate(zip(body, widths, strict=True), start=1) if width > len(header)
-    ]
+    numbered = [row[0] for row in body] == [str(i) for i in range(1, len(body) + 1)]
+    if numbered and set(widths) == {len(header) + 1}:
+        header.insert(0, "row name")  # R's write.table numbers the rows in a column without name
     width = max([len(header), *widths])
+    # Where every row is as wide, a column has no name; where some are, their cells were torn apart.
+    torn = set(widths) != {width}
+    issues = [
+        Issue(i, cells[len(header)], f"The row has {n} cells, but the header has {len(header)}.",
+              "Put a cell that contains the separator in quotation marks.")
+        for i, (cells, n) in enumerate(zip(body, widths, strict=True), start=1) if torn and n > len(header)
+    ]
     names = unique_names([*header, *[""] * (width - len(header))])
     padded = [row[:width] + [""] * (width - len(row)) for row in body]
     return RawTable(text_frame(padded, names), tuple(header), tuple(notes), tuple(issues), odd)

@@ -12,11 +12,13 @@ _MONTHS = {
     "sep": 9, "sept": 9, "set": 9, "oct": 10, "okt": 10, "ott": 10, "out": 10, "nov": 11, "dec": 12,
     "dez": 12, "dic": 12, "déc": 12,
 }  # fmt: skip
+_MONTHS |= {name: number for number, name in enumerate((
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december"), start=1)}  # fmt: skip
 _NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_FULL = r"(?:[a-zä-ü]*)"
 _PATTERNS = (
-    re.compile(rf"(?P<day>\d{{1,2}})[-. /](?P<month>{_NAMES}){_FULL}\.?(?:[-. /](?P<year>\d{{2,4}}))?", re.I),
-    re.compile(rf"(?P<month>{_NAMES}){_FULL}\.?[-. /](?P<day>\d{{1,2}})", re.I),
+    re.compile(rf"(?P<day>\d{{1,2}})[-. /](?P<month>{_NAMES})\.?(?:[-. /](?P<year>\d{{2,4}}))?", re.I),
+    re.compile(rf"(?P<month>{_NAMES})\.?[-. /](?P<day>\d{{1,2}})", re.I),
     re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:[T ][\d:.]+)?"),
     re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})"),
 )

@@ -61,7 +61,8 @@ def find_delimiter(sample: str) -> str | None:
     best, best_share = None, 0.0
     for delimiter in _DELIMITERS:
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        widths = [len(row) for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False) if any(row)]
+        first = [row for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False)]
+        widths = [len(row) for row in first if any(row)] or [len(row) for row in first]
         counts = Counter(width for width in widths if width > 1)
         share = counts.most_common(1)[0][1] / len(widths) if counts else 0.0
         if share > best_share:
