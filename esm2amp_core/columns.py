@@ -17,7 +17,7 @@ _SEQUENCES = ("sequence", "seq", "proteinsequence", "sequenceprotein", "aasequen
               "seqprotein")  # fmt: skip
 _DIRECTED = (("bait", "prey"), ("source", "target"), ("query", "subject"), ("ligand", "receptor"),
              ("receptor", "ligand"), ("from", "to"), ("protein", "partner"))  # fmt: skip
-_SIDES = {"a": 0, "b": 1, "1": 0, "2": 1, "i": 0, "ii": 1, "x": 0, "y": 1, "left": 0, "right": 1}
+_SIDES = {"a": 0, "b": 1, "1": 0, "2": 1}
 _LONGEST_NAME = 60
 _LIKE_SEQUENCE = re.compile(r"[A-Za-z]{20,}\*?")
 

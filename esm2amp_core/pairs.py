@@ -11,8 +11,8 @@ import pandas as pd
 from esm2amp_core.checks.protein_lookup import Limits
 from esm2amp_core.checks.rows import check_pairs
 from esm2amp_core.columns import ColumnMap, recognise_columns
-from esm2amp_core.errors import Issue, PairError, Severity, quoted
-from esm2amp_core.files.text import decode, read_file
+from esm2amp_core.errors import Issue, PairError, SequenceError, Severity, quoted
+from esm2amp_core.files.text import read_file
 from esm2amp_core.predictions import RESULT_COLUMNS
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
@@ -133,8 +133,8 @@ def read_pairs(
     raw = read_table(data, path.name, max_pairs=max_pairs, max_file_mb=max_file_mb)
     fasta_issues: Sequence[Issue] = ()
     if isinstance(sequences, str | Path):
-        fasta = read_file(sequences, max_file_mb=max_file_mb)
-        sequences, fasta_issues = parse_fasta(decode(fasta, Path(sequences).name))
+        fasta = read_file(sequences, max_file_mb=max_file_mb, error=SequenceError)
+        sequences, fasta_issues = parse_fasta(fasta)
     return build_pairs(raw, sequences, columns, fasta_issues, limits=limits)
 
 

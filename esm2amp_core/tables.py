@@ -116,7 +116,7 @@ def _to_table(
     while len(header) > 1 and not header[-1]:
         header.pop()
     widths = [_width(row) for row in body]
-    numbered = [row[0] for row in body] == [str(i) for i in range(1, len(body) + 1)]
+    numbered = ["".join(row[:1]) for row in body] == [str(i) for i in range(1, len(body) + 1)]
     if numbered and set(widths) == {len(header) + 1}:
         header.insert(0, "row name")  # R's write.table numbers the rows in a column without name
     width = max([len(header), *widths])

@@ -1,0 +1,370 @@
+import datetime
+import io
+import time
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esm2amp_core.columns import ColumnMap, recognise_columns
+from esm2amp_core.errors import PairError, SequenceError, Severity
+from esm2amp_core.pairs import Limits, build_pairs, read_pairs
+from esm2amp_core.sequences import parse_fasta
+from esm2amp_core.tables import read_table
+
+A, B, C = "MEEPQSDPSVEPPLSQETFSDLWKLLPENN", "MCNTNMSVPTDGAVTTSQIPASEQETLVRP", "ACDEFGHIKLMNPQRSTVWY"
+FASTA = f">P1\n{A}\n>P2\n{B}\n>P3\n{C}\n"
+PROTEINS, _ = parse_fasta(FASTA)
+
+
+def pairs(table, fasta=FASTA, columns=None, **limits):
+    proteins, issues = parse_fasta(fasta)
+    return build_pairs(read_table(table), proteins, columns, issues, limits=Limits(**limits))
+
+
+def rows_with(table, severity):
+    return {issue.row for issue in table.issues if issue.severity == severity and issue.row}
+
+
+def errors_of(table, row):
+    return " ".join(str(issue) for issue in table.issues if issue.row == row and issue.severity == "error")
+
+
+def workbook(rows, **formats):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for cell, code in formats.items():
+        book.active[cell].number_format = code
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+# Columns
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["protein_a,protein_b", "Protein1,Protein2", "ProteinA,ProteinB", "id1,id2", "PROTEIN_A,PROTEIN_B",
+     "protein a,protein b", "Protein A ID,Protein B ID", "proteina,proteinb", "p1,p2", "A,B",
+     "uniprot_id_1,uniprot_id_2", "UniProtA,UniProtB", "gene1,gene2", "Gene_A,Gene_B", "#node1,node2",
+     "interactor_a,interactor_b", "#ID(s) interactor A,ID(s) interactor B", "bait,prey", "Source,Target",
+     "Official Symbol Interactor A,Official Symbol Interactor B", "Protein_1_ID,Protein_2_ID", "seq_id1,seq_id2"],
+)  # fmt: skip
+def test_common_headers_are_recognised(header):
+    table = pairs(f"x,{header}\n0,P1,P2\n")
+    assert table.frame.loc[0].tolist() == [1, "P1", "P2", "0"]
+    assert table.issues == ()
+
+
+@pytest.mark.parametrize("header", ["protein_b,protein_a", "Protein2,Protein1"])
+def test_the_order_of_columns_does_not_matter(header):
+    assert pairs(f"{header}\nP1,P2\n").frame[["protein_a", "protein_b"]].values.tolist() == [["P2", "P1"]]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["protein_a,protein_b,sequence_a,sequence_b", "id1,id2,seq1,seq2", "Protein1,Protein2,Sequence1,Sequence2",
+     "ProteinA,ProteinB,SeqA,SeqB"],
+)  # fmt: skip
+def test_sequence_columns_are_recognised_and_not_carried(header):
+    table = pairs(f"{header},Label\nx,y,{A},{B},1\n", fasta="")
+    assert table.proteins["x"].sequence == A
+    assert table.carried == ["Label"]
+
+
+def test_names_are_preferred_over_gene_symbols():
+    assert recognise_columns(read_table("gene1,gene2,protein1,protein2\na,b,c,d\n")) == ColumnMap(
+        "protein1", "protein2"
+    )
+
+
+@pytest.mark.parametrize("label", ["", "\t1"])
+def test_a_table_without_header_beside_a_fasta_is_read(label):
+    table = pairs(f"P1\tP2{label}\nP2\tP3{label}\n")
+    assert table.frame[["row", "protein_a", "protein_b"]].values.tolist() == [[1, "P1", "P2"], [2, "P2", "P3"]]
+    assert rows_with(table, Severity.ERROR) == set()
+    assert pairs("P1\tP2\n").frame["protein_b"].tolist() == ["P2"]
+
+
+def test_a_headerless_table_of_sequences_is_read():
+    table = pairs(f"{A},{B}\n{B},{C}\n", fasta="")
+    assert [table.proteins[name].sequence for name in table.frame["protein_a"]] == [A, B]
+
+
+def test_unknown_columns_are_listed_with_the_way_out():
+    with pytest.raises(PairError, match="'foo', 'bar'") as caught:
+        pairs("foo,bar\nP1,P2\n")
+    assert "protein_a" in caught.value.hint
+
+
+def test_columns_can_be_mapped_by_hand():
+    table = pairs("foo,x,bar\nP1,7,P2\n", columns=ColumnMap("bar", "foo"))
+    assert table.frame.loc[0].to_dict() == {"row": 1, "protein_a": "P2", "protein_b": "P1", "x": "7"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [(ColumnMap("foo", "nope"), "no column 'nope'"), (ColumnMap("foo", "foo"), "two things"),
+     (ColumnMap("foo", None), "No column is chosen for protein B")],
+)  # fmt: skip
+def test_a_mapping_that_does_not_fit_is_refused(columns, reason):
+    with pytest.raises(PairError, match=reason):
+        pairs("foo,bar\nP1,P2\n", columns=columns)
+
+
+def test_a_header_without_rows_is_refused():
+    with pytest.raises(PairError, match="no rows"):
+        pairs("protein_a,protein_b\n")
+
+
+def test_carried_columns_are_untouched_and_kept_apart_from_ours():
+    table = pairs("row,protein_a,protein_b,probability,x,x,probability (input)\n 7,P1,P2, 0.5 ,NA,,z\n")
+    assert table.carried == ["row (input)", "probability (input) (2)", "x", "x (2)", "probability (input)"]
+    assert table.frame.loc[0, table.carried].tolist() == [" 7", " 0.5 ", "NA", "", "z"]
+
+
+# Rows
+
+
+def test_rows_come_out_as_they_came_in_duplicates_included():
+    table = pairs("id1,id2\nP1,P2\nP2,P1\nP1,P2\n\nnope,P1\nP1,P2\n")
+    assert table.frame["row"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table.frame["protein_a"].tolist() == ["P1", "P2", "P1", "", "nope", "P1"]
+    assert rows_with(table, Severity.ERROR) == {4, 5}
+    assert "empty" in errors_of(table, 4)
+
+
+@pytest.mark.parametrize("value", ["NA", "1E5", "007", "nan", "None", "TRUE", "null", "5", "é", "a b"])
+@pytest.mark.parametrize("make", [lambda rows: "\n".join(map(";".join, rows)), workbook])
+def test_ids_are_text(value, make):
+    table = pairs(make([["id1", "id2"], [f" {value}\u00a0", "P2"]]), fasta=f">{value}\n{A}\n>P2\n{B}")
+    assert table.frame["protein_a"].tolist() == [value]
+    assert table.issues == ()
+
+
+NASTY = ["<script>alert(1)</script>", 'a"b', "a'b", "a\nb", "😀", "=1+1", "@x", "a\x07b", "'; DROP TABLE jobs;--"]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_ids_are_kept_as_they_are(name):
+    quoted = '"' + name.replace('"', '""') + '"'
+    table = pairs(f"id1,id2,sequence1,sequence2\n{quoted},y,{A},{B}\n", fasta="")
+    assert table.frame["protein_a"].tolist() == [name]
+    assert table.proteins[name].sequence == A
+    assert table.issues == ()
+
+
+def test_a_very_long_id_is_an_error_of_its_row_and_is_kept():
+    table = pairs(f"id1,id2\n{'x' * 201},P2\nP1,P2\n")
+    assert "201 characters" in errors_of(table, 1)
+    assert table.frame["protein_a"][0] == "x" * 201
+    assert rows_with(table, Severity.ERROR) == {1}
+
+
+def test_every_problem_is_told_at_once_with_row_value_and_remedy():
+    table = pairs("id1,id2\n,P2\nP1,nope\nnope,\nP1,P2\n1-Mar,P1\n")
+    found = [(issue.row, issue.value) for issue in table.issues]
+    assert found == [(1, ""), (2, "nope"), (3, ""), (3, "nope"), (5, "1-Mar")]
+    assert all(issue.problem and issue.remedy for issue in table.issues)
+    assert set(table.problems(Severity.ERROR)) == {1, 2, 3, 5}
+
+
+def test_good_rows_have_their_proteins_and_bad_names_have_none():
+    table = pairs("id1,id2\nP1,nope\nP1,P2\n")
+    assert set(table.proteins) == {"P1", "P2"}
+
+
+@pytest.mark.parametrize(("written", "meant"), [("p1", "P1"), ("P1.2", "P1"), ("uniprotkb:P1", "P1"), ("P1-2", "P1")])
+def test_names_that_differ_little_are_suggested(written, meant):
+    assert f"Did you mean '{meant}'" in errors_of(pairs(f"id1,id2\n{written},P2\n"), 1)
+
+
+def test_misspelt_names_are_suggested():
+    table = pairs("id1,id2\nALPAH,P2\n", fasta=f">ALPHA\n{A}\n>P2\n{B}\n")
+    assert "'ALPHA'" in errors_of(table, 1)
+
+
+def test_a_name_with_two_sequences_in_the_fasta_is_an_error_on_each_row_naming_both():
+    table = pairs("id1,id2\nP1,P2\nP2,dup\ndup,dup\n", fasta=f"{FASTA}>dup\n{A}\n>dup\n{C}\n")
+    assert rows_with(table, Severity.ERROR) == {2, 3}
+    assert "30 residues" in errors_of(table, 3)
+    assert "20 residues" in errors_of(table, 3)
+
+
+def test_a_bad_letter_in_the_fasta_is_told_on_the_rows_that_use_it_by_any_name():
+    table = pairs("id1,id2\nP9,P2\nP1,P2\n", fasta=f"{FASTA}>sp|P9|X_Y\nMKJ{A}\n")
+    assert "'J' at position 3" in errors_of(table, 1)
+    assert rows_with(table, Severity.ERROR) == {1}
+
+
+def test_trouble_with_proteins_that_no_pair_uses_is_summed_up():
+    table = pairs("id1,id2\nP1,P2\n", fasta=f"{FASTA}>bad\nMKJ{A}\n>starred\n{C}*\n")
+    assert [(issue.row, issue.severity) for issue in table.issues] == [(None, Severity.WARNING)]
+    assert "'bad'" in table.issues[0].problem
+
+
+def test_an_inline_sequence_that_differs_from_the_fasta_is_an_error_of_its_row():
+    table = pairs(f"id1,id2,seq1,seq2\nP1,P2,{A.lower()},\nP1,P2,{C},{B}\nP1,P2,,\n")
+    assert rows_with(table, Severity.ERROR) == {2}
+    assert "20 residues" in errors_of(table, 2)
+    assert "30 residues" in errors_of(table, 2)
+
+
+def test_two_inline_sequences_of_one_name_are_an_error_naming_both_rows():
+    table = pairs(f"id1,id2,seq1,seq2\nx,y,{A},{B}\ny,z,{B},{C}\nx,z,{C},{C}\nx,y,,\n", fasta="")
+    assert rows_with(table, Severity.ERROR) == {1, 3, 4}
+    assert "30 residues in row 1, 20 residues in row 3" in errors_of(table, 4)
+    assert set(table.proteins) == {"y", "z"}
+
+
+def test_a_sequence_given_once_serves_all_rows():
+    table = pairs(f"id1,id2,seq1,seq2\nx,y,,\ny,x,{B},{A}\n", fasta="")
+    assert rows_with(table, Severity.ERROR) == set()
+    assert table.proteins["x"].sequence == A
+
+
+@pytest.mark.parametrize(
+    ("sequence", "reason"), [(f"MK1{A}", "'1' at position 3"), ("MKLV", "has 4 residues"), (f"A-{A}", "alignment")]
+)
+def test_an_inline_sequence_that_cannot_be_used_is_told_with_letter_and_position(sequence, reason):
+    table = pairs(f"id1,id2,seq1,seq2\nx,y,{sequence},{B}\nz,y,{C},{B}\n", fasta="")
+    assert reason in errors_of(table, 1)
+    assert rows_with(table, Severity.ERROR) == {1}
+
+
+def test_rare_letters_stops_and_self_pairs_are_warnings():
+    table = pairs(f"id1,id2,seq1,seq2\nx,y,{A}U,{B}*\ny,y,,\nz,x,{C},\n", fasta="")
+    warnings = table.problems(Severity.WARNING)
+    assert set(warnings) == {1, 2, 3}
+    assert "Contains U" in warnings[1]
+    assert "stop sign" in warnings[1]
+    assert "paired with itself" in warnings[2]
+    assert rows_with(table, Severity.ERROR) == set()
+
+
+def test_two_names_of_one_sequence_are_told():
+    table = pairs("id1,id2\nP1,Q1\n", fasta=f">P1\n{A}\n>Q1\n{A}\n")
+    assert "same sequence" in table.problems(Severity.WARNING)[1]
+
+
+def test_long_proteins_are_warned_of_and_too_long_ones_refused_never_cut():
+    fasta = f">ok\n{'A' * 1022}\n>long\n{'A' * 1023}\n>max\n{'A' * 2700}\n>over\n{'A' * 2701}\n>huge\n{'M' * 40000}"
+    table = pairs("id1,id2\nok,ok\nlong,ok\nmax,ok\nover,ok\nok,huge\n", fasta=fasta)
+    assert rows_with(table, Severity.ERROR) == {4, 5}
+    assert "40,000 residues; at most 2,700" in errors_of(table, 5)
+    assert "1,023 residues" in table.problems(Severity.WARNING)[2]
+    assert len(table.proteins["max"].sequence) == 2700
+    assert rows_with(pairs("id1,id2\nok,ok\n", fasta=fasta, max_residues=1000), Severity.ERROR) == {1}
+
+
+def test_sequences_without_names_are_named_after_themselves():
+    table = pairs(f"sequence_a,sequence_b\n{A},{B}\n{B.lower()},{A}\n,{A}\n", fasta="")
+    first, second, third = table.frame["protein_a"]
+    assert (first, second) == tuple(table.frame["protein_b"][[1, 0]])
+    assert first != second
+    assert first == pairs(f"sequence_a,sequence_b\n{A},{C}\n", fasta="").frame["protein_a"][0]
+    assert third == ""
+    assert rows_with(table, Severity.ERROR) == {3}
+    assert any(issue.row is None and "named after their sequence" in issue.problem for issue in table.issues)
+
+
+def test_a_damaged_gene_name_is_reported_with_its_likely_original():
+    day = datetime.date(2024, 3, 1)
+    table = pairs(
+        workbook([["id1", "id2"], [day, "P2"], [day, "P1"], [2.31e19, "P2"], [True, "P1"]],
+                 A2="d-mmm", A3="yyyy-mm-dd", A4="0.00E+00"),
+        fasta=f"{FASTA}>MARCH1\n{A}C\n",
+    )  # fmt: skip
+    assert table.frame["protein_a"].tolist() == ["1-Mar", "2024-03-01", "2.31E+19", "TRUE"]
+    assert rows_with(table, Severity.ERROR) == {1, 2, 3, 4}
+    assert "Probably MARCH1, which is among the sequences" in errors_of(table, 1)
+    assert "scientific" in errors_of(table, 3)
+    assert "truth value" in errors_of(table, 4)
+
+
+def test_a_damaged_name_with_a_sequence_beside_it_is_only_warned_of():
+    table = pairs(f"id1,id2,seq1,seq2\n2-Sep,y,{A},{B}\n", fasta="")
+    assert rows_with(table, Severity.ERROR) == set()
+    assert "SEPTIN2" in table.problems(Severity.WARNING)[1]
+
+
+def test_cells_with_errors_or_formulas_without_result_are_errors():
+    table = pairs(workbook([["id1", "id2"], ["=A9&B9", "P2"], ["P1", "#REF!"], ["P1", "P2"]]))
+    assert rows_with(table, Severity.ERROR) == {1, 2}
+    assert "formula" in errors_of(table, 1)
+    assert "error of the spreadsheet" in errors_of(table, 2)
+
+
+def test_a_row_torn_apart_by_a_separator_is_an_error():
+    assert rows_with(pairs("id1,id2,note\nP1,P2,a\nP1,P2,a,b\n"), Severity.ERROR) == {2}
+
+
+# Files
+
+
+def test_files_are_read_and_bad_ones_refused(tmp_path):
+    (tmp_path / "p.csv").write_text("id1,id2\nP1,P2\n")
+    (tmp_path / "p.fasta").write_text(FASTA)
+    table = read_pairs(tmp_path / "p.csv", sequences=tmp_path / "p.fasta")
+    assert set(table.proteins) == {"P1", "P2"}
+    for path, reason in [(tmp_path / "p.fasta", "FASTA"), (tmp_path / "none", "does not exist"),
+                         (tmp_path, "folder"), ("/dev/zero", "not an ordinary file"), ("a\0b", "cannot be read")]:
+        with pytest.raises(PairError, match=reason):
+            read_pairs(path)
+    with pytest.raises(PairError, match="at most 0 MB"):
+        read_pairs(tmp_path / "p.csv", max_file_mb=0.000001)
+    with pytest.raises(PairError, match="more than 0 rows"):
+        read_pairs(tmp_path / "p.csv", max_pairs=0)
+    with pytest.raises(SequenceError, match="not FASTA"):
+        read_pairs(tmp_path / "p.csv", sequences=tmp_path / "p.csv")
+    with pytest.raises(SequenceError, match="does not exist"):
+        read_pairs(tmp_path / "p.csv", sequences=tmp_path / "none")
+
+
+def test_ten_thousand_pairs_take_less_than_two_seconds():
+    # Measured: 0.25 s; the margin is for busy machines.
+    fasta = "".join(f">P{i}\n{C * 20}{'A' * (i % 50)}{C[: i % 20]}\n" for i in range(1500))
+    text = "protein_a,protein_b,label\n" + "".join(f"P{i % 1500},P{i * 7 % 1500},1\n" for i in range(10_000))
+    proteins, issues = parse_fasta(fasta)
+    started = time.process_time()
+    table = build_pairs(read_table(text), proteins, None, issues)
+    assert time.process_time() - started < 2
+    assert len(table) == 10_000
+
+
+def test_a_hundred_thousand_unknown_names_are_told_quickly():
+    text = "protein_a,protein_b\n" + "".join(f"A{i},B{i}\n" for i in range(50_000))
+    started = time.process_time()
+    table = pairs(text)
+    assert time.process_time() - started < 10
+    assert rows_with(table, Severity.ERROR) == set(range(1, 50_001))
+
+
+def test_repeated_inline_sequences_are_kept_once():
+    long = C * 100
+    rows = "".join(f"x,y{i % 3},{long},{B}\n" for i in range(2000))
+    table = pairs("id1,id2,seq1,seq2\n" + rows, fasta="")
+    assert len(table.proteins) == 4
+    assert list(table.frame) == ["row", "protein_a", "protein_b"]
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp", "Cf"]),
+               min_size=1, max_size=12).filter(lambda text: not text.startswith("'"))  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT, st.text(max_size=5)), min_size=1, max_size=8))
+def test_every_row_comes_back_in_order_with_its_ids(rows):
+    buffer = io.StringIO()
+    import csv
+
+    csv.writer(buffer).writerows([("protein_a", "protein_b", "note"), *rows])
+    table = pairs(buffer.getvalue())
+    assert table.frame["row"].tolist() == list(range(1, len(rows) + 1))
+    assert table.frame["protein_a"].tolist() == [a for a, _, _ in rows]
+    assert table.frame["protein_b"].tolist() == [b for _, b, _ in rows]
+    missing = {row for row, pair in enumerate(rows, 1) if not {*pair[:2]} <= set(PROTEINS)}
+    assert missing == rows_with(table, Severity.ERROR)
