@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,26 +20,36 @@ XLSX_ROWS, XLSX_CHARACTERS = 1_048_576, 32_767
 
 _RISKY = re.compile(r"'*[=+\-@\t\r\n]")
 """Text that a spreadsheet program could take for a formula, also after quotes that guard it already."""
+_NEEDS_QUOTES = re.compile(r'[",\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _OUR_TEXT = ("protein_a", "protein_b", "message")
 
 
 def to_csv(table: PredictionTable) -> bytes:
-    """Comma-separated text in UTF-8, line ends LF.
+    """Comma-separated text in UTF-8, line ends LF, missing values empty.
 
     A byte order mark stands in front only where there are letters beyond ASCII: without it, Excel would
     garble them; in a plain file it would only trouble scripts. Text that begins with ``= + - @``, a tab or
     a line end gets a single quote in front; numbers in carried columns stay as they are.
     """
-    frame = table.frame
-    guarded = pd.DataFrame({
-        name: _guarded(column, keep_numbers=name not in _OUR_TEXT) if _is_text(column) else column
-        for name, column in frame.items()
-    })
-    guarded.columns = [guard(name) for name in frame.columns]
-    text = guarded.to_csv(index=False, lineterminator="\n")
+    columns = [
+        [_csv_cell(value, keep_numbers=name not in _OUR_TEXT) for value in column]
+        for name, column in zip(table.frame.columns, _columns(table.frame), strict=True)
+    ]
+    header = [_csv_cell(name, keep_numbers=False) for name in table.frame.columns]
+    text = "".join(f"{','.join(cells)}\n" for cells in (header, *zip(*columns, strict=True)))
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def _csv_cell(value: object, *, keep_numbers: bool) -> str:
+    if not isinstance(value, str):
+        return "" if _is_missing(value) else str(value)
+    if not (keep_numbers and _NUMBER.fullmatch(value)):
+        value = guard(value)
+    if _NEEDS_QUOTES.search(value):
+        value = '"' + value.replace('"', '""') + '"'
+    return value
 
 
 def guard(text: str) -> str:
@@ -59,15 +68,13 @@ def to_xlsx(table: PredictionTable) -> bytes:
         If there are more rows than a sheet holds, or a text is longer than a cell holds.
     """
     frame = table.frame
-    if len(frame) >= XLSX_ROWS:
-        raise UserError(f"{len(frame):,} rows do not fit into a sheet, which holds {XLSX_ROWS - 1:,}.",
-                        hint="Export as CSV or Parquet.")
+    _check_fits_sheet(frame)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Predictions")
     sheet.freeze_panes = "A2"
 
     def cell(value):
-        if value is None or value is pd.NA or value != value:
+        if _is_missing(value) or value == "":
             return None
         if isinstance(value, str):
             made = WriteOnlyCell(sheet, writable(value))
@@ -80,17 +87,24 @@ def to_xlsx(table: PredictionTable) -> bytes:
         return value
 
     sheet.append([cell(name) for name in frame.columns])
-    for row, values in enumerate(_rows(frame), start=1):
-        for name, value in zip(frame.columns, values, strict=True):
-            if isinstance(value, str) and len(value) > XLSX_CHARACTERS:
-                raise UserError(
-                    f"Row {row:,}: {quoted(value)} in column {quoted(name)} has {len(value):,} characters; "
-                    f"a cell holds {XLSX_CHARACTERS:,}.", hint="Export as CSV or Parquet.",
-                )
+    for values in zip(*_columns(frame), strict=True):
         sheet.append([cell(value) for value in values])
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def _check_fits_sheet(frame: pd.DataFrame) -> None:
+    if len(frame) >= XLSX_ROWS:
+        raise UserError(f"{len(frame):,} rows do not fit into a sheet, which holds {XLSX_ROWS - 1:,}.",
+                        hint="Export as CSV or Parquet.")
+    for name, column in zip(frame.columns, _columns(frame), strict=True):
+        for row, value in enumerate(column, start=1):
+            if isinstance(value, str) and len(value) > XLSX_CHARACTERS:
+                raise UserError(
+                    f"Row {row:,}: {quoted(value)} in column {quoted(name)} has {len(value):,} characters; "
+                    f"a cell of a sheet holds {XLSX_CHARACTERS:,}.", hint="Export as CSV or Parquet.",
+                )
 
 
 def writable(text: str) -> str:
@@ -135,26 +149,20 @@ def write(table: PredictionTable, path: str | Path) -> None:
     """
     path = Path(path)
     data = _WRITERS[check_suffix(path)](table)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
+        part.write_bytes(data)
+        os.replace(part, path)
     except OSError as problem:
+        part.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {problem.strerror}.",
                         hint="Check the folder, its permissions and the free space.") from None
 
 
-def _is_text(column: pd.Series) -> bool:
-    return pd.api.types.is_string_dtype(column.dtype) or column.dtype == object
+def _columns(frame: pd.DataFrame) -> list[list[object]]:
+    """Columns as plain Python values."""
+    return [column.astype(object).tolist() for _, column in frame.items()]
 
 
-def _guarded(column: pd.Series, *, keep_numbers: bool) -> list[object]:
-    return [
-        guard(value) if isinstance(value, str) and not (keep_numbers and _NUMBER.fullmatch(value)) else value
-        for value in column
-    ]
-
-
-def _rows(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    """Rows as plain Python values."""
-    return zip(*(column.astype(object).tolist() for _, column in frame.items()), strict=True)
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value != value

@@ -18,7 +18,7 @@ csv.field_size_limit(2**31 - 1)
 _DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 50
-GUARDED = re.compile(r"'+[=+\-@\t\r]")
+GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 """How exports write a cell that a spreadsheet could take for a formula: with one more quote in front."""
 
 
