@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from esm2amp_core.errors import BundleError
@@ -20,6 +20,8 @@ from esm2amp_core.features import FEATURE_SETS, FeatureSet
 
 FORMAT = 1
 MANIFEST, WEIGHTS, SELFCHECK, ENCODER = "manifest.json", "weights.safetensors", "selfcheck.json", "encoder"
+MAX_MANIFEST_BYTES = 1_000_000
+_PLAIN_TYPES = {"str": str, "int": int, "float": (int, float), "tuple": tuple, "dict": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +38,27 @@ class EncoderRef:
         Embedding width D.
     folder : str
         Where it lies: ``encoder`` inside the bundle, an absolute path, or empty for the Hugging Face cache.
+
+    Raises
+    ------
+    BundleError
+        If a value has the wrong type, or `folder` leads elsewhere.
     """
 
     id: str
     width: int
     revision: str = ""
     folder: str = ""
+
+    def __post_init__(self) -> None:
+        _check_types(self, self.id)
+        # A bundle may come from another system; its absolute path is then simply not found.
+        absolute = PurePosixPath(self.folder).is_absolute() or PureWindowsPath(self.folder).is_absolute()
+        if self.folder not in ("", ENCODER) and not absolute:
+            raise BundleError(
+                f"The encoder {self.id} is said to lie in {self.folder!r}.",
+                hint=f"Inside a bundle it lies in {ENCODER!r}; elsewhere the path must be absolute.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +117,10 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
+        _check_types(self, self.name)
+        texts = (*self.labels, *self.limitations)
+        if len(self.labels) != 2 or not all(isinstance(text, str) for text in texts):
+            raise BundleError(f"{self.name}: labels are two texts, limitations are texts.")
         if self.format != FORMAT:
             raise BundleError(f"{self.name} has bundle format {self.format}; this program reads {FORMAT}.")
         if self.feature_set not in FEATURE_SETS:
@@ -136,7 +157,7 @@ class Manifest:
             values["labels"] = tuple(values.get("labels", cls.labels))
             values["limitations"] = tuple(values.get("limitations", ()))
             return cls(encoder=encoder, **values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             known = ", ".join(f.name for f in fields(cls))
             raise BundleError(f"The manifest cannot be read: {error}.",
                               hint=f"Its fields are: {known}.") from None
@@ -154,14 +175,28 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise BundleError(f"{folder} is not a model bundle: it has no {MANIFEST}.",
                           hint="`esm2amp models list` shows what is installed.")
-    return Manifest.from_json(path.read_text(encoding="utf-8"))
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} has {path.stat().st_size:,} bytes: it is no manifest.")
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from None
+
+
+def _check_types(record: EncoderRef | Manifest, name: object) -> None:
+    """Refuse values of another type than their field's: a manifest is written by others."""
+    for field_ in fields(record):
+        wanted = _PLAIN_TYPES.get(str(field_.type).partition("[")[0])
+        value = getattr(record, field_.name)
+        if wanted and not isinstance(value, wanted):
+            raise BundleError(f"{name}: {field_.name} is {value!r}, which is not of type {field_.type}.")
 
 
 def find_bundles(folders: Iterable[Path]) -> dict[str, Path]:
     """Bundle folders by name; where two share a name, the one in the earlier folder counts."""
     found: dict[str, Path] = {}
     for folder in folders:
-        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+        for manifest in sorted(folder.glob(f"[!.]*/{MANIFEST}")):  # a dot: not finished, or on its way out
             found.setdefault(manifest.parent.name, manifest.parent)
     return found
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_models import SMALL, build
+from model_samples import SMALL, build
 
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve

@@ -174,8 +174,8 @@ def save_bundle(
     if folder.exists() and not replace_existing:
         raise _exists(folder)
     part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
-    part.mkdir(parents=True)
     try:
+        part.mkdir(parents=True)
         save_file(state, part / WEIGHTS)
         (part / SELFCHECK).write_text(json.dumps(selfcheck, indent=2) + "\n", encoding="utf-8")
         if encoder_folder is not None:
@@ -189,6 +189,10 @@ def save_bundle(
         )
         (part / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         _put_in_place(part, folder, replace_existing=replace_existing)
+    except OSError as error:
+        if folder.exists() and not replace_existing:
+            raise _exists(folder) from None
+        raise BundleError(f"{folder} cannot be written: {error.strerror or error}.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest
@@ -206,7 +210,7 @@ def _architecture(manifest: Manifest) -> type[Classifier]:
 def _agree(manifest: Manifest, architecture: type[Classifier], sizes: Mapping[str, int]) -> None:
     """Refuse a manifest that describes another classifier than the weights."""
     stated = manifest.sizes
-    if not isinstance(stated, dict) or any(type(size) is not int or size < 1 for size in stated.values()):
+    if any(type(size) is not int or size < 1 for size in stated.values()):
         raise BundleError(f"{manifest.name}: its sizes {stated!r} are not whole numbers from 1.")
     if differing := sorted(
         f"{name} {stated.get(name, 'missing')} (weights: {sizes.get(name, 'no such size')})"
@@ -248,7 +252,7 @@ def _put_in_place(part: Path, folder: Path, *, replace_existing: bool) -> None:
     except OSError:
         if aside.exists():
             aside.rename(folder)
-        raise _exists(folder) from None
+        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -1,0 +1,38 @@
+"""Small classifiers of every architecture, and features for them to read."""
+
+import pytest
+import torch
+
+from esm2amp_core.features import FEATURE_SETS
+from esm2amp_core.models import ARCHITECTURES, resolve
+
+WIDTH, PAIRS = 32, 7
+TRANSFORMER = {"width": WIDTH, "layers": 2, "heads": 8, "feedforward": 24, "hidden1": 12, "hidden2": 6}
+SMALL = {
+    "amps": TRANSFORMER,
+    "amp_cse": TRANSFORMER,
+    "gru": {"width": WIDTH, "layers": 3, "hidden1": 12, "hidden2": 6},
+    "mean": {"width": WIDTH, "hidden1": 12, "hidden2": 6},
+    "dpm": {"width": WIDTH, "hidden1": 20, "hidden2": 12, "hidden3": 6},
+}
+SYMMETRIC = ["amps", "amp_cse", "mean"]
+ORDERED = ["gru", "dpm"]
+every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+def build(name, *, dtype=torch.float32, seed=0, **options):
+    torch.manual_seed(seed)
+    return resolve(name)(**SMALL[name], **options).to(dtype).eval()
+
+
+def tokens_for(classifier, pairs=PAIRS, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    n_tokens = 2 * len(FEATURE_SETS[classifier.feature_set].tokens)
+    dtype = next(classifier.parameters()).dtype
+    return torch.randn(pairs, n_tokens, classifier.sizes["width"], generator=generator, dtype=dtype)
+
+
+def proteins_for(classifier, pairs=PAIRS, seed=2):
+    """Features of both proteins of each pair, ndarray (N, T, D) twice."""
+    tokens = tokens_for(classifier, pairs, seed).unflatten(1, (2, -1)).numpy()
+    return tokens[:, 0].copy(), tokens[:, 1].copy()
