@@ -202,7 +202,8 @@ class Workspace:
         )
 
     def tidy(self) -> None:
-        """Keep the disk within its limit and remove what belongs to no job; done between jobs."""
+        """Keep the disk within its limits and remove what was left half done; done between jobs."""
+        launching.trim_log(self.log_file)
         disk.make_room(self.jobs, self.settings.max_job_mb)
         self.jobs.artifacts.remove_abandoned()
 

@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 from job_samples import SAMPLE, pairs_of, scored
 from pandas.testing import assert_frame_equal
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from esm2amp_core.errors import Issue, JobError, Severity
 from esm2amp_core.jobs import JobState
@@ -69,6 +71,16 @@ def test_the_migrations_lead_to_the_tables_of_today(tmp_path):
     Base.metadata.create_all(made.engine)
     with migrated.engine.connect() as one, made.engine.connect() as other:
         assert schema(one) == schema(other)
+
+
+@pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()], ids=lambda d: d.name)
+def test_the_tables_can_be_made_in_other_databases(dialect):
+    for table in Base.metadata.tables.values():
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            # Some databases refuse keys of unlimited length.
+            assert not [column for column in index.columns if isinstance(column.type, sa.Text)]
+            assert "CREATE INDEX" in str(CreateIndex(index).compile(dialect=dialect))
 
 
 def test_a_later_step_runs_once_and_keeps_what_is_there(tmp_path):
@@ -527,6 +539,8 @@ def test_a_protein_is_found_across_jobs_newest_first(jobs):
     assert found["job_id"].tolist() == [newer.id] * 4 + [older.id] * 4
     assert found["row"].tolist() == [1, 2, 3, 4] * 2
     assert found["title"].unique().tolist() == ["newer", "older"]
+    assert len(jobs.find_protein("p53_", owner="local")) == 8
+    assert len(jobs.find_protein("p53_", owner="somebody else")) == 0
     assert_frame_equal(found.iloc[:4][["protein_a", "probability", "interacts"]],
                        jobs.predictions(newer.id)[["protein_a", "probability", "interacts"]])  # fmt: skip
 

@@ -18,8 +18,9 @@ from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import JobState
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import worker_seat
+from esm2amp_core.store.job_queue import JobQueue
 from esm2amp_core.store.worker_seat import STALE, STARTING, process_is_gone
-from esm2amp_core.tasks import launching
+from esm2amp_core.tasks import launching, worker
 from esm2amp_core.tasks.launching import trim_log
 from esm2amp_core.tasks.worker import run_pending, run_worker
 from esm2amp_core.workspace import Workspace
@@ -208,6 +209,42 @@ def test_progress_is_written_often_enough_to_watch_and_no_oftener(workspace):
     with worker_process(workspace):
         wait_until(look)
     assert 2 <= len(seen) <= 6
+
+
+def test_a_busy_worker_keeps_the_disk_within_its_limit_between_jobs(tmp_path):
+    workspace = Workspace.open(Settings(workspace=tmp_path, max_job_mb=0))
+    jobs = [workspace.jobs.submit(SAMPLE, {}, pairs_of(3)) for _ in range(3)]
+    workspace.log_file.write_bytes(b"old\n" * 1_500_000)
+    assert run_worker(workspace.settings, exit_when_idle=0.01)
+    kept = [workspace.jobs.get(job.id) for job in jobs]
+    assert [job.state for job in kept] == [JobState.DONE] * 3
+    assert [job.results_removed for job in kept] == [True, True, False]
+    assert workspace.log_file.stat().st_size < 5_000_000
+
+
+def test_a_worker_in_trouble_waits_and_goes_on(workspace, monkeypatch):
+    job = workspace.jobs.submit(SAMPLE, {}, pairs_of(3))
+    monkeypatch.setattr(worker, "TROUBLE_SECONDS", 0.01)
+    claim, troubles = JobQueue.claim, iter([JobError("The disk is full.")] * 2)
+
+    def claim_in_trouble(self, name):
+        for trouble in troubles:
+            raise trouble
+        return claim(self, name)
+
+    monkeypatch.setattr(JobQueue, "claim", claim_in_trouble)
+    assert run_worker(workspace.settings, exit_when_idle=0.3)
+    assert state_of(workspace, job) == JobState.DONE
+    assert workspace.log_file.read_text().count("waiting: The disk is full.") == 2
+
+
+def test_a_worker_whose_database_is_gone_leaves_when_idle(workspace, monkeypatch):
+    def gone(self):
+        raise JobError("The database cannot be opened.")
+
+    monkeypatch.setattr(worker, "TROUBLE_SECONDS", 0.01)
+    monkeypatch.setattr(JobQueue, "has_work", gone)
+    assert run_worker(workspace.settings, exit_when_idle=0.1)
 
 
 # The seat

@@ -109,11 +109,11 @@ def test_a_job_says_what_its_scores_were_made_with(workspace, models):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_prediction_killed_mid_way_equals_an_undisturbed_one(workspace):
-    pairs = real_pairs(30_000)
+    pairs = real_pairs(12_000)
     undisturbed = workspace.submit_prediction(pairs)
     run_pending(workspace)
     job = workspace.submit_prediction(pairs)
-    for goal in (1, 12_000):
+    for goal in (1, 5_000):
         workspace.ensure_worker()
         wait_until(lambda goal=goal: reached(workspace.jobs.get(job.id), goal))
         os.kill(workspace.seat.holder().pid, signal.SIGKILL)
@@ -282,6 +282,16 @@ def test_a_broken_model_hides_no_other(workspace, models):
 def test_a_persons_own_model_counts_before_one_of_the_same_name(workspace, models):
     retitle(own_copy(workspace, models), "My own")
     assert workspace.bundles()["starter"].title == "My own"
+
+
+# Settings
+
+
+def test_settings_reach_another_process_as_they_are(settings, monkeypatch):
+    there = replace(settings, owner="ana", max_job_mb=7, workspace=settings.workspace.parent / "with space ü")
+    for name, value in there.to_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_environment() == there
 
 
 # Size and speed

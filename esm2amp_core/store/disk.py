@@ -30,7 +30,7 @@ class DiskUse:
 def job_bytes(queue: JobQueue) -> int:
     """About what inputs and results of all jobs take."""
     with queue.database.reading() as session:
-        return session.scalar(select(func.sum(JobRow.input_bytes + JobRow.result_bytes))) or 0
+        return int(session.scalar(select(func.sum(JobRow.input_bytes + JobRow.result_bytes))) or 0)
 
 
 def file_bytes(path: Path) -> int:

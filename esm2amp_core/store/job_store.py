@@ -181,8 +181,13 @@ class JobStore(JobQueue):
             _row(session, job_id)
             return prediction_store.read_predictions(session, job_id)
 
-    def find_protein(self, text: str, limit: int = 200) -> pd.DataFrame:
+    def find_protein(self, text: str, limit: int = 200, owner: str | None = None) -> pd.DataFrame:
         """Scored pairs of all jobs with a protein whose name holds `text`, whatever its case.
+
+        Parameters
+        ----------
+        owner : str, optional
+            Only in their jobs.
 
         Returns
         -------
@@ -190,7 +195,7 @@ class JobStore(JobQueue):
             Columns job_id, title, row, protein_a, protein_b, probability, interacts.
         """
         with self.database.reading() as session:
-            return prediction_store.find_protein(session, text, limit)
+            return prediction_store.find_protein(session, text, limit, owner)
 
     def _change(self, job_id: str, states: Iterable[JobState], **values: Any) -> Job:
         """Change a job that is in one of `states`, and give it back as it stands then."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from sqlalchemy import insert, or_, select
+from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
 from esm2amp_core.predictions import RESULT_COLUMNS
@@ -66,22 +66,28 @@ def searched(text: str) -> str:
     return text.strip().casefold()[:LONGEST_SEARCH]
 
 
-def naming_protein(text: str):
+def naming_protein(text: str) -> Select[tuple[str]]:
     """Select the ids of jobs with a protein whose name holds `text`."""
     return select(JobProteinRow.job_id).where(JobProteinRow.folded.contains(searched(text), autoescape=True))
 
 
-def find_protein(session: Session, text: str, limit: int) -> pd.DataFrame:
+def find_protein(session: Session, text: str, limit: int, owner: str | None = None) -> pd.DataFrame:
     """Scored rows with a protein whose name holds `text`, newest job first, then by row.
+
+    Parameters
+    ----------
+    owner : str, optional
+        Only in their jobs.
 
     Returns
     -------
     DataFrame, at most `limit` lines
         Columns `FOUND_COLUMNS`.
     """
+    mine = () if owner is None else (JobRow.owner == owner,)
     jobs = session.execute(
         select(JobRow.id, JobRow.title)
-        .where(JobRow.id.in_(naming_protein(text)), JobRow.n_done > 0)
+        .where(JobRow.id.in_(naming_protein(text)), JobRow.n_done > 0, *mine)
         .order_by(JobRow.created.desc(), JobRow.id.desc())
     ).all()
     found: list[tuple] = []
@@ -117,9 +123,9 @@ def _rows_naming(session: Session, job_ids: list[str], text: str, limit: int) ->
 TYPES = {"row": "int64", "probability": "float64", "logit": "float64", "interacts": "boolean"}
 
 
-def _frame(rows: list[tuple], names: Iterable[str]) -> pd.DataFrame:
+def _frame(rows: Sequence[tuple], names: Sequence[str]) -> pd.DataFrame:
     """Rows as columns, each of its type, also where there are no rows."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(tuple(names))
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pd.DataFrame(
         {
             name: pd.Series(list(values), dtype=TYPES.get(name, "str"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from esm2amp_core.tasks.kinds import PredictParams
 from esm2amp_core.tasks.running import Work
 
 CHANGED = "The model {!r} was changed after this job was submitted; the scores are of the changed model."
+
+_loaded: dict[tuple, Predictor] = {}
+"""The model of the last job in this process: jobs in a row load it once."""
 
 
 def run(work: Work) -> None:
@@ -50,10 +52,13 @@ def run(work: Work) -> None:
         work.save(frame)
 
 
-@lru_cache(maxsize=1)
 def _predictor(folder: Path, digest: str, settings: Settings, device: str, precision: str) -> Predictor:
-    """Load a model, kept for the next job. The digest makes a changed one load again."""
-    return Predictor.load(folder, settings=settings, device=device, precision=precision)
+    """Load a model, or take the one of the job before. The digest makes a changed one load again."""
+    key = (folder, digest, settings, device, precision)
+    if key not in _loaded:
+        _loaded.clear()  # first: two large models together may be more than the memory holds
+        _loaded[key] = Predictor.load(folder, settings=settings, device=device, precision=precision)
+    return _loaded[key]
 
 
 def _provenance(predictor: Predictor) -> dict[str, str]:

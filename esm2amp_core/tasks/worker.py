@@ -20,14 +20,12 @@ from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.worker_seat import BEAT_SECONDS, WorkerSeat
-from esm2amp_core.tasks.launching import trim_log
 from esm2amp_core.tasks.running import run_next
 from esm2amp_core.workspace import Workspace
 
 LOG = logging.getLogger("esm2amp_core.tasks.worker")  # also when it is run as __main__
 LOOK_SECONDS = 0.5
 TROUBLE_SECONDS = 5.0
-TIDY_SECONDS = 600.0
 
 
 class Heartbeat(threading.Thread):
@@ -120,28 +118,25 @@ def _work(
     """Look for jobs until stopped, idle for long, or replaced."""
     LOG.info("%s at work", heartbeat.worker)
     idle_since = time.monotonic()
-    tidied = -TIDY_SECONDS
 
     def must_stop() -> bool:
         return stop.is_set() or heartbeat.lost.is_set()
 
     while not must_stop():
+        idle_long = 0 < exit_when_idle < time.monotonic() - idle_since
         try:
             if run_next(workspace, heartbeat.worker, must_stop=must_stop):
-                tidied = -TIDY_SECONDS
-                idle_since = time.monotonic()
-                continue
-            if time.monotonic() - tidied > TIDY_SECONDS:
-                trim_log(workspace.log_file)
                 workspace.tidy()
-                tidied = time.monotonic()
-            idle = time.monotonic() - idle_since
-            if exit_when_idle and idle > exit_when_idle and workspace.seat.leave_if_idle(heartbeat.worker):
+                idle_since = time.monotonic()
+            elif idle_long and workspace.seat.leave_if_idle(heartbeat.worker):
                 break
-            stop.wait(LOOK_SECONDS)
+            else:
+                stop.wait(LOOK_SECONDS)
         except JobError as error:
             # The database is locked, or the disk full: a job under way goes on from its rows later.
             LOG.error("waiting: %s", error)
+            if idle_long:
+                break
             stop.wait(TROUBLE_SECONDS)
     LOG.info("%s leaves", heartbeat.worker)
 
