@@ -1,8 +1,11 @@
 """A real ESM-2 model, small enough to make in milliseconds. Random weights: shapes and code are real."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import EsmConfig, EsmForMaskedLM
 
 from esm2amp_core.embed.alphabet import MASK, PAD, VOCABULARY
@@ -29,3 +32,16 @@ def make_encoder(folder: Path, *, seed: int = 0, width: int = 16, layers: int = 
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     return folder
+
+
+def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change a saved model's tensors."""
+    weights = load_file(folder / "model.safetensors")
+    edit(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    """Change a saved model's configuration."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))

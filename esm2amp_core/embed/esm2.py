@@ -12,7 +12,8 @@ from transformers import EsmModel
 from esm2amp_core.embed.alphabet import encode
 from esm2amp_core.embed.batches import BatchQueue
 from esm2amp_core.embed.hardware import TOKEN_BUDGETS, choose_device, choose_precision, is_out_of_memory
-from esm2amp_core.embed.loading import content_revision, find_model, read_config, read_model, weight_files
+from esm2amp_core.embed.loading import read_model
+from esm2amp_core.embed.model_folder import content_revision, find_model, read_config, weight_files
 from esm2amp_core.errors import EncoderError, SequenceError, UserError
 from esm2amp_core.sequences import Protein
 
@@ -82,7 +83,7 @@ class Esm2Embedder:
         config, files = read_config(folder), weight_files(folder)
         found = commit or content_revision(config, files)
         if revision and not commit and found != revision:
-            raise EncoderError(f"{folder} has revision {found}, not {revision}.", hint="Name the right model.")
+            raise EncoderError(f"{folder} has revision {found}, not {revision}.", hint="Name the one meant.")
         model = read_model(folder, config, files, dtype)
         try:
             return cls(model.to(chosen), name=name, revision=found, max_residues=max_residues)

@@ -8,8 +8,8 @@ from esm2amp_core.errors import EncoderError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
-TOKEN_BUDGETS = {"cuda": 16_384, "mps": 4_096, "cpu": 4_096}
-"""Tokens of one batch. Larger ones are no faster, and a person who cancels waits for the batch."""
+TOKEN_BUDGETS = {"cuda": 16_384, "mps": 4_096, "cpu": 2_048}
+"""Tokens of one batch. A processor is busy with a few hundred; a person who cancels waits for the batch."""
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 

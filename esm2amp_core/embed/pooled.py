@@ -62,8 +62,9 @@ def embed_pooled(
     failures : dict of str to str
         Digest of every other sequence and the reason.
     """
-    distinct = {protein.digest: protein for protein in reversed(list(proteins))}
-    distinct = dict(reversed(distinct.items()))
+    distinct: dict[str, Protein] = {}
+    for protein in proteins:
+        distinct.setdefault(protein.digest, protein)
     values = np.empty((len(distinct), len(POOLED_TOKENS), embedder.width), dtype=np.float32)
     row = {digest: i for i, digest in enumerate(distinct)}
     failures: dict[str, str] = {}

@@ -1,0 +1,28 @@
+"""Fixtures that several test files share. Heavy imports wait for the fixture that needs them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real ESM-2 model of 2 layers, width 16, 2 heads, with random weights."""
+    from tiny import make_encoder
+
+    return make_encoder(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def embedder(tiny_encoder: Path):
+    """The tiny model, loaded on the CPU in float32. Shared: change nothing in it."""
+    from esm2amp_core.embed.esm2 import Esm2Embedder
+
+    return Esm2Embedder.load(tiny_encoder, device="cpu", precision="float32")
+
+
+@pytest.fixture
+def encoder_copy(tiny_encoder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model's folder that a test may damage."""
+    return Path(shutil.copytree(tiny_encoder, tmp_path / "copy"))
