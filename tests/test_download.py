@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from esm2amp_core.errors import BundleError, EncoderError
+from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.models.download import fetch_checkpoint, fetch_encoder, unpack_checkpoint
-from esm2amp_core.models.published import TELLING_WORDS, choose_file
+from esm2amp_core.models.published import choose_file
 from esm2amp_core.models.transfer import safe_name
 from esm2amp_core.progress import Cancelled
 
@@ -94,6 +95,8 @@ class Handler(BaseHTTPRequestHandler):
             size = min(int(query.get("page_size", ["10"])[0]), server.page_limit)
             start = (int(query.get("page", ["1"])[0]) - 1) * size
             self.answer(server.entries()[start : start + size])
+        elif path == "/loop":
+            self.answer(b"", status=302, headers={"Location": "/loop"})
         elif found := re.fullmatch(r"/files/(\d+)", path):  # as figshare: storage lies elsewhere
             self.answer(b"", status=302, headers={"Location": f"/storage/{found.group(1)}"})
         elif found := re.fullmatch(r"/storage/(\d+)", path):
@@ -298,9 +301,22 @@ def test_a_login_page_in_place_of_the_api_is_recognised(fetch, server, monkeypat
 
 
 def test_without_internet_one_line_says_what_to_do_instead(fetch):
-    with pytest.raises(BundleError, match="No internet connection to 127.0.0.1.*models import") as caught:
+    with pytest.raises(BundleError, match="No internet connection to http://127.0.0.1:9/") as caught:
         fetch(figshare_url="http://127.0.0.1:9")
+    assert "esm2amp models import" in caught.value.hint
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://[", "ftp://figshare.com"])
+def test_an_address_that_is_none_is_quoted(fetch, address):
+    with pytest.raises(BundleError, match="No internet connection to "):
+        fetch(figshare_url=address)
+
+
+def test_redirects_without_end_are_given_up(fetch, server):
+    server.changed_entry = {"2.ESM2_AMPS.pth": {"download_url": f"{server.url}/loop"}}
+    with pytest.raises(BundleError, match="TooManyRedirects"):
+        fetch()
 
 
 def test_an_unknown_architecture_is_refused_before_asking_anyone(fetch, server):
@@ -335,10 +351,10 @@ def test_the_published_names_lead_to_one_file_each(architecture, expected):
     assert choose_file(PUBLISHED, architecture) == expected
 
 
-def test_every_architecture_has_telling_words():
-    from esm2amp_core.models import ARCHITECTURES
-
-    assert set(TELLING_WORDS) == set(ARCHITECTURES)
+def test_an_architecture_without_a_published_file_asks(fetch, monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, "newcomer", "somewhere:Newcomer")
+    with pytest.raises(BundleError, match="one file for newcomer could not be found.*2.ESM2_AMPS.pth"):
+        fetch("newcomer")
 
 
 @pytest.mark.parametrize(

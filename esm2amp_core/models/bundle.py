@@ -27,7 +27,7 @@ from esm2amp_core.bundles import (
     read_manifest,
 )
 from esm2amp_core.errors import BundleError
-from esm2amp_core.models import ARCHITECTURES, resolve
+from esm2amp_core.models.agreement import architecture_of, check_agreement
 from esm2amp_core.models.classifier import Classifier
 from esm2amp_core.models.integrity import ENCODER_SUFFIXES, verify_files
 from esm2amp_core.models.scoring import score_pairs, sigmoid
@@ -78,12 +78,12 @@ class ModelBundle:
             state = as_float32(load_file(folder / WEIGHTS))
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{WEIGHTS} of {manifest.name} cannot be read: {error}.") from None
-        architecture = _architecture(manifest)
+        architecture = architecture_of(manifest)
         sizes = architecture.sizes_from(state)
         # Tensors cannot show the number of heads; every other size they do.
         if "heads" in sizes:
             sizes["heads"] = manifest.sizes.get("heads", sizes["heads"])
-        _agree(manifest, architecture, sizes)
+        check_agreement(manifest, architecture, sizes)
         classifier = architecture.from_state(sizes, state).to(device)
         return cls(manifest, folder, bundle_digest(folder), classifier)
 
@@ -96,7 +96,7 @@ class ModelBundle:
         BundleError
             If the manifest describes another classifier.
         """
-        _agree(manifest, _architecture(manifest), classifier.sizes)
+        check_agreement(manifest, architecture_of(manifest), classifier.sizes)
         return cls(manifest, None, "", classifier.eval())
 
     def logits(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +169,7 @@ def save_bundle(
         If the folder exists, the manifest describes another classifier, or a weight is not a number.
     """
     folder = Path(folder)
-    _agree(manifest, _architecture(manifest), classifier.sizes)
+    check_agreement(manifest, architecture_of(manifest), classifier.sizes)
     state = as_float32(classifier.state_dict())
     if folder.exists() and not replace_existing:
         raise _exists(folder)
@@ -196,38 +196,6 @@ def save_bundle(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest
-
-
-def _architecture(manifest: Manifest) -> type[Classifier]:
-    if manifest.architecture not in ARCHITECTURES:
-        raise BundleError(
-            f"{manifest.name} has the unknown architecture {manifest.architecture!r}.",
-            hint=f"Known: {', '.join(ARCHITECTURES)}.",
-        )
-    return resolve(manifest.architecture)
-
-
-def _agree(manifest: Manifest, architecture: type[Classifier], sizes: Mapping[str, int]) -> None:
-    """Refuse a manifest that describes another classifier than the weights."""
-    stated = manifest.sizes
-    if any(type(size) is not int or size < 1 for size in stated.values()):
-        raise BundleError(f"{manifest.name}: its sizes {stated!r} are not whole numbers from 1.")
-    if differing := sorted(
-        f"{name} {stated.get(name, 'missing')} (weights: {sizes.get(name, 'no such size')})"
-        for name in {*stated, *sizes}
-        if stated.get(name) != sizes.get(name)
-    ):
-        raise BundleError(f"{manifest.name}: manifest and weights disagree: {', '.join(differing)}.")
-    if manifest.encoder.width != sizes["width"]:
-        raise BundleError(
-            f"{manifest.name} reads features of width {sizes['width']}, "
-            f"but its encoder {manifest.encoder.id} is said to make {manifest.encoder.width}."
-        )
-    if manifest.feature_set != architecture.feature_set:
-        raise BundleError(
-            f"{manifest.name}: {manifest.architecture} reads {architecture.feature_set!r}, "
-            f"its manifest says {manifest.feature_set!r}."
-        )
 
 
 def _copy_encoder(source: Path, target: Path) -> None:

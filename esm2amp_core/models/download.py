@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import httpx
 
+from esm2amp_core import __version__
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.models.figshare import Article, RemoteFile, read_article
@@ -90,7 +91,8 @@ def fetch_checkpoint(
         raise BundleError(
             f"There is no architecture {architecture!r}.", hint=f"Known: {', '.join(ARCHITECTURES)}."
         )
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+    headers = {"User-Agent": f"esm2amp/{__version__}"}
+    with httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers) as client:
         found = read_article(client, figshare_url, article)
         files = {file.name: file for file in found.files}
         file = files[choose_file(list(files), architecture, file_name)]

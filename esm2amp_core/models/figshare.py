@@ -62,7 +62,7 @@ def read_article(client: httpx.Client, figshare_url: str, article: int) -> Artic
             citation=_text(record["citation"]),
             files=tuple(_read_file(entry) for entry in _file_entries(client, address)),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, httpx.InvalidURL) as error:
         raise _strange(address, f"{error} is missing or not as expected") from None
 
 
@@ -97,7 +97,7 @@ def _read_file(entry: dict[str, Any]) -> RemoteFile:
 def _get_json(client: httpx.Client, address: str, params: dict[str, int] | None = None) -> Any:
     try:
         response = client.get(address, params=params)
-    except httpx.TransportError as error:
+    except (httpx.RequestError, httpx.InvalidURL) as error:
         raise no_connection(address, type(error).__name__) from None
     if response.status_code == httpx.codes.NOT_FOUND:
         raise BundleError(
@@ -118,7 +118,7 @@ def _get_json(client: httpx.Client, address: str, params: dict[str, int] | None 
 def no_connection(address: str, reason: str) -> BundleError:
     """The error for a server that cannot be reached."""
     return BundleError(
-        f"No internet connection to {httpx.URL(address).host} ({reason}).",
+        f"No internet connection to {address} ({reason}).",
         hint="Fetch the file on a machine with internet and use `esm2amp models import`.",
     )
 

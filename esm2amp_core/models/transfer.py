@@ -58,7 +58,7 @@ def _fetch_all(client: httpx.Client, file: RemoteFile, part: Path, report: Repor
         before, reason = _size(part), "the server sent too little"
         try:
             _fetch_rest(client, file, part, report)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             reason = type(error).__name__
         failures = 0 if _size(part) > before else failures + 1
         if failures == ATTEMPTS:
