@@ -11,7 +11,6 @@ import pandas as pd
 
 from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import Issue, PairError, Severity
-from esm2amp_core.files.text import decode
 from esm2amp_core.pairs import PairTable, build_pairs
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
@@ -108,6 +107,19 @@ class Draft:
         corrected = replace(self, raw=raw)
         return corrected.with_columns(self.columns) if self.columns else corrected
 
+    def with_sequences(self, fasta: str) -> Draft:
+        """The same input with more proteins; one that was there already is replaced.
+
+        Raises
+        ------
+        SequenceError
+            If the text holds no protein.
+        """
+        added, issues = parse_fasta(fasta)
+        left = [issue for issue in self.fasta_issues if issue.value not in added]
+        wider = replace(self, proteins={**self.proteins, **added}, fasta_issues=(*left, *issues))
+        return wider.with_columns(self.columns) if self.columns else wider
+
     def rows_with(self, severity: Severity) -> list[int]:
         """Numbers of the rows that have an issue of this severity."""
         return sorted(self.pairs.problems(severity)) if self.pairs else []
@@ -124,7 +136,7 @@ def read_draft(source: Source, settings: Settings) -> Draft:
     raw = read_table(
         source.table, source.filename, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
     )
-    proteins, issues = parse_fasta(decode(source.fasta, "The FASTA")) if source.fasta else ({}, [])
+    proteins, issues = parse_fasta(source.fasta) if source.fasta.strip() else ({}, [])
     draft = Draft(source=source, raw=raw, proteins=proteins, fasta_issues=tuple(issues))
     try:
         return draft.with_columns(recognise_columns(raw, proteins))

@@ -9,9 +9,9 @@ from pages.components.text import literal
 
 STARTER = "starter"
 SMALL_MODEL = (
-    "This is the small offline model that comes with the program. It shows how everything works and is "
-    "better than chance, but the published ESM2_AMP models are more accurate; the Models page says "
-    "how to install one."
+    "The small offline model that comes with the program: better than chance, but less accurate than the "
+    "published ESM2_AMP models. To install one: `esm2amp models download amps` (online) or "
+    "`esm2amp models import …`."
 )
 
 

@@ -22,7 +22,8 @@ def ensure_declared() -> None:
     """Start over through `app.py` if a page was run without it.
 
     The first visitor of a fresh server who opens ``/predict`` makes Streamlit run that file by
-    itself and list the files of ``pages/`` by their raw names. Declaring the pages switches that off.
+    itself, list the files of ``pages/`` by their raw names, and know its widgets by other ids than
+    later. Declaring the pages switches all of this off for good.
     """
     if PagesManager.uses_pages_directory:
         declare_pages()

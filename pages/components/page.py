@@ -25,7 +25,7 @@ ICON, LOGO = (Path(__file__).with_name(name) for name in ("icon.svg", "logo.svg"
 # The table's own download holds only the rows on screen and writes cells as they are, so that a
 # spreadsheet would run a cell that starts with "=". The buttons under the table do neither.
 STYLE = """<style>
-[data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
+[data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as CSV"]) { display: none; }
 [data-testid="stMainBlockContainer"] { max-width: 1440px; margin: 0 auto; }
 </style>"""
 

@@ -7,14 +7,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from esm2amp_core.columns import ColumnMap
-from esm2amp_core.errors import PairError, Severity
+from esm2amp_core.errors import PairError, Severity, UserError
 from pages.components import state
 from pages.components.draft import Draft
 from pages.components.page import show_user_error
 from pages.components.text import count, literal
 
 PREVIEW_ROWS = 200
-MENDED_ROWS = 200
+MENDED_ROWS = 50
 """Rows that can be mended in the page at once; the next ones appear when these are right."""
 SHOWN_ISSUES = 1_000
 NO_COLUMN = "(none)"
@@ -109,7 +109,7 @@ def show_issues(draft: Draft) -> None:
     n_errors, n_warnings = (len(draft.rows_with(severity)) for severity in Severity)
     words = []
     if n_errors:
-        words.append(f"{count(n_errors, 'row')} cannot be scored as they stand")
+        words.append(f"{count(n_errors, 'row')} cannot be scored without a change")
     if n_warnings:
         words.append(f"{count(n_warnings, 'row')} will be scored with a warning")
     (st.warning if n_errors else st.info)(f"{'; '.join(words) or 'Please read the notes'}.")
@@ -128,27 +128,37 @@ def show_issues(draft: Draft) -> None:
 
 
 def mend_rows(draft: Draft) -> None:
-    """The rows with errors in an editor; correcting them reads the table again."""
+    """Means to mend the rows with errors in the page; what is left comes back in the result."""
     bad = draft.rows_with(Severity.ERROR)
     if not bad:
         return
-    with st.expander(f"Mend {count(len(bad), 'row')} here", expanded=len(bad) <= 10):
+    with st.expander(f"Mend {count(len(bad), 'row')} here", expanded=len(bad) <= MENDED_ROWS):
         st.caption(
-            "Click into a cell and type. Or leave them: the other rows are scored, and these come back in "
-            "the result with the reason."
+            "Change cells, add sequences that are missing, and check again. Or leave it: the other rows "
+            "are scored, and these come back in the result with the reason."
         )
         if len(bad) > MENDED_ROWS:
             st.caption(f"The first {MENDED_ROWS} of {len(bad):,} are shown.")
-        # Row n of the pairs is line n - 1 of the raw table.
-        rows = draft.raw.frame.iloc[[number - 1 for number in bad[:MENDED_ROWS]]]
-        edited = st.data_editor(
-            rows.set_axis(pd.Index(bad[:MENDED_ROWS], name="Row")),
-            key=f"editor-{state.n_edits()}",
-            alt="Rows with errors",
-        )
-        if st.button("Check again", icon=":material/refresh:"):
-            state.keep_draft(draft.with_rows(edited.fillna("").astype(str).set_axis(rows.index)))
-            st.rerun()
+        with st.form(f"mend-{state.n_edits()}", border=False):
+            # Row n of the pairs is line n - 1 of the raw table.
+            numbers = pd.Index(bad[:MENDED_ROWS], name="Row")
+            rows = draft.raw.frame.iloc[numbers - 1]
+            edited = st.data_editor(rows.set_axis(numbers), disabled=["_index"], alt="Rows with errors")
+            fasta = st.text_area(
+                "More sequences (FASTA)", height=100, placeholder=">Q00987\nMCNTNMSVPTDGAVTTSQIPASEQETLVRP…"
+            )
+            if st.form_submit_button("Check again", icon=":material/refresh:"):
+                _check_again(draft, edited.fillna("").astype(str).set_axis(rows.index), fasta)
+
+
+def _check_again(draft: Draft, rows: pd.DataFrame, fasta: str) -> None:
+    try:
+        mended = draft.with_rows(rows)
+        state.keep_draft(mended.with_sequences(fasta) if fasta.strip() else mended)
+    except UserError as error:
+        show_user_error(error)
+        return
+    st.rerun()
 
 
 def _show_table(table: pd.DataFrame, name: str, *, placeholder: str = "–") -> None:

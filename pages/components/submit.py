@@ -15,6 +15,8 @@ from pages.components.navigation import MODELS, open_job
 from pages.components.text import count, duration, literal
 
 MAX_TITLE = 120
+SHORTEST = 5.0
+"""Seconds below which no job is promised: the worker may have to load the model first."""
 
 
 def show_submit(workspace: Workspace, draft: Draft) -> None:
@@ -56,7 +58,7 @@ def choose_model(workspace: Workspace) -> Manifest:
     )  # fmt: skip
     if name == STARTER:
         st.caption(SMALL_MODEL)
-        st.page_link(MODELS, label="Models", icon=":material/arrow_forward:")
+        st.page_link(MODELS, label="How to install a published model", icon=":material/arrow_forward:")
     else:
         st.caption(literal(bundles[name].summary))
     return bundles[name]
@@ -76,7 +78,8 @@ def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
             "the next page shows progress and the time left, and you can leave it at any time."
         )
     n_done, seconds = (sum(values) for values in zip(*measured, strict=True))
+    expected = duration(max(seconds / n_done * n_pairs, SHORTEST))
     return (
-        f"About {duration(seconds / n_done * n_pairs)}, judging from {count(len(measured), 'earlier job')} "
-        "with this model on this machine. You can close the page meanwhile."
+        f"About {expected}, judging from {count(len(measured), 'earlier job')} with this model on this "
+        "machine. You can close the page meanwhile."
     )

@@ -1,0 +1,237 @@
+"""The app in a real browser, from pasted pairs to a file in the downloads folder.
+
+Needs Chromium (Debian: ``apt-get install chromium``; elsewhere ``ESM2AMP_CHROMIUM=/path``).
+"""
+
+import csv
+import os
+import re
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+from page_samples import make_starter
+from playwright.sync_api import Page, expect
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from running_app import chromium, find_chromium, free_port, running_app
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        find_chromium() is None and not IN_CI,
+        reason="NO BROWSER: pages NOT tested in a browser. Install chromium, or set ESM2AMP_CHROMIUM.",
+    ),
+]
+
+HOSTILE = "<img/src=x/onerror=alert(1)>**b**$x$"
+P53 = "MEEPQSDPSVEPPLSQETFSDLWKLLPENNVLSPLPSQAMDDLMLSPDDIEQWFTEDPGPDEAPRMPEAAPPVAPAPAAPTPAAPAPAPSWPL"
+MDM2 = "MCNTNMSVPTDGAVTTSQIPASEQETLVRPKPLLLKLLKSVGAQKDTYTMKEVLFYLGQYIMTKRLYDEKQQHIVYCSNDLLGDLFGVPSFS"
+PAIRS = f"protein_a\tprotein_b\tnote\nP04637\tQ00987\t=1+1\n{HOSTILE}\tQ00987\t\nP04637\tNOBODY\t\n"
+FASTA = f">P04637\n{P53}\n>Q00987\n{MDM2}\n>{HOSTILE}\n{P53[::-1]}\n"
+SECONDS = 1000
+# Streamlit looks below the page's own address first; these misses are its way to find the server.
+PROBES = re.compile(r"/(predict|results|jobs|models)/_stcore/")
+
+
+class Server:
+    """The app on one workspace and one port, which can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace, self.port = folder / "workspace", free_port()
+        self.models = make_starter(folder / "models", folder / "encoder")
+        self.start()
+
+    def start(self) -> None:
+        self._running = running_app(self.workspace, models=self.models, port=self.port)
+        self.address = self._running.__enter__()
+
+    def stop(self) -> None:
+        self._running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("browser"))
+    yield server
+    server.stop()
+    assert "Incident" not in (server.workspace / "server.log").read_text(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    """A tab that must neither talk to other machines nor complain."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    hosts, complaints = set(), []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.on("console", lambda message: complaints.append(message) if message.type == "error" else None)
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    yield page
+    context.close()
+    assert hosts - {None} == {"127.0.0.1"}
+    assert [m.text for m in complaints if not PROBES.search(getattr(m, "location", {}).get("url", ""))] == []
+
+
+@pytest.fixture(scope="module")
+def results(server, browser) -> str:
+    """Address of the results of the pasted pairs."""
+    page = browser.new_page()
+    submit_pairs(page, server.address)
+    address = page.url
+    page.close()
+    return address
+
+
+def submit_pairs(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("textbox", name="Pairs", exact=True).fill(PAIRS)
+    page.get_by_role("textbox", name="Sequences (FASTA)").fill(FASTA)
+    page.get_by_role("button", name="Check these pairs").click()
+    expect(page.get_by_text("1 row cannot be scored without a change")).to_be_visible()
+    page.get_by_role("textbox", name="Title of the job").fill(f"Screen {HOSTILE}")
+    page.get_by_role("button", name="Predict 2 pairs").click()
+    page.wait_for_url("**/results?job=*")
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
+
+
+def metric(page: Page, label: str) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing is wider than the window."""
+    page.wait_for_timeout(300)
+    widths = page.evaluate(
+        "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+        ".map(box => [box.scrollWidth, box.clientWidth])"
+    )
+    assert all(needed <= given for needed, given in widths), widths
+
+
+def test_a_fresh_server_opens_on_any_page_first(tmp_path, browser, server):
+    with running_app(tmp_path, models=server.models, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/jobs")
+        expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+        expect(page.get_by_role("link", name="Predict")).to_be_visible()
+        expect(page.get_by_role("link", name="app", exact=True)).to_have_count(0)
+        page.get_by_role("link", name="Models").click()
+        expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+        page.close()
+
+
+def test_results_survive_refresh_second_tab_and_restart(results, server, page):
+    page.goto(results)
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    assert (metric(page, "Pairs scored"), metric(page, "Not scored")) == ("2", "1")
+    page.reload()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    second = page.context.new_page()
+    second.goto(results)
+    expect(second.get_by_role("button", name="Download CSV")).to_be_visible()
+    second.close()
+    page.goto("about:blank")
+    server.stop()
+    server.start()
+    page.goto(results)
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    assert metric(page, "Pairs scored") == "2"
+
+
+def test_a_hostile_title_is_shown_as_it_was_typed(results, page):
+    page.goto(results)
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Screen {HOSTILE}")
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_downloads_hold_every_row_and_are_safe_in_a_spreadsheet(results, page, tmp_path):
+    page.goto(results)
+    paths = {}
+    for kind, label in (("csv", "CSV"), ("xlsx", "Excel (XLSX)"), ("parquet", "Parquet")):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=f"Download {label}").click()
+        assert waiting.value.suggested_filename.endswith(f".{kind}")
+        paths[kind] = tmp_path / f"scores.{kind}"
+        waiting.value.save_as(paths[kind])
+    with paths["csv"].open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["row"] for line in lines] == ["1", "2", "3"]
+    assert [line["status"] for line in lines] == ["ok", "ok", "error"]
+    assert lines[0]["note"] == "'=1+1"
+    parquet, xlsx = pd.read_parquet(paths["parquet"]), pd.read_excel(paths["xlsx"], dtype=str)
+    assert list(parquet["note"]) == ["=1+1", "", ""]
+    assert len(xlsx) == len(parquet) == 3
+    assert parquet["probability"][0] == pytest.approx(float(lines[0]["probability"]))
+
+
+def test_the_tables_own_download_is_not_offered(results, page):
+    page.goto(results)
+    table = page.get_by_test_id("stDataFrame").first
+    table.hover()
+    expect(page.get_by_role("button", name="Search: Scores of the pairs")).to_be_visible()
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
+
+
+def test_a_selected_row_shows_the_two_sequences(results, page):
+    page.goto(results)
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 53})
+    expect(page.get_by_text("Protein A: 93 residues")).to_be_visible()
+    expect(page.get_by_text("Protein B: 92 residues")).to_be_visible()
+
+
+def test_jobs_lists_finds_renames_and_deletes(results, server, page):
+    page.goto(f"{server.address}/jobs")
+    expect(page.get_by_role("link", name="Screen")).to_be_visible()
+    page.get_by_role("tab", name="Find a protein").click()
+    page.get_by_role("textbox", name="Find a protein in all jobs").fill("q00987")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2 scores found")).to_be_visible()
+    page.get_by_role("tab", name="History").click()
+    page.get_by_role("link", name="Screen").click()
+    page.wait_for_url("**/results?job=*")
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: "job=" in url and url != results)
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="Title").fill("Second run")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Second run")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete for good").click()
+    page.wait_for_url("**/jobs")
+    expect(page.get_by_role("link", name="Screen")).to_be_visible()
+    expect(page.get_by_role("link", name="Second run")).to_have_count(0)
+
+
+def test_an_example_runs_with_two_clicks(server, page):
+    page.goto(server.address)
+    page.get_by_role("radio", name="Try an example").click()
+    page.get_by_role("button", name=re.compile(r"Predict \d+ pairs")).click()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
+    assert metric(page, "Not scored") == "0"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_the_window_and_follow_the_theme(results, server, page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    for address in (server.address, results, f"{server.address}/jobs", f"{server.address}/models"):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert_fits(page)
+    colour = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    red = int(re.findall(r"\d+", colour)[0])
+    assert red > 200 if scheme == "light" else red < 60
