@@ -42,6 +42,8 @@ def show_status(workspace: Workspace, job: Job) -> None:
 
 def _poll(workspace: Workspace, job_id: str) -> None:
     with error_boundary():
+        # Whoever watches also notices that the worker died.
+        workspace.ensure_worker()
         job = workspace.jobs.get(job_id)
         if job.state.is_finished:
             st.rerun()  # the whole page, which then no longer asks
