@@ -92,8 +92,7 @@ def import_checkpoint(
     if architecture not in ARCHITECTURES:
         raise BundleError(f"There is no architecture {architecture!r}.",
                           hint=f"Known: {', '.join(ARCHITECTURES)}.")
-    settings = Settings.from_environment()
-    folder = folder or settings.workspace / "models" / f"esm2amp_{architecture}"
+    folder = folder or _own_folder(architecture, Settings.from_environment())
     if folder.exists():
         raise BundleError(f"{folder} exists already.", hint="Remove it or name another folder.")
     classifier = _read_classifier(architecture, checkpoint)
@@ -127,6 +126,11 @@ def import_checkpoint(
     return save_bundle(folder, manifest, classifier, selfcheck=make_self_check(predictor)), folder
 
 
+def _own_folder(architecture: str, settings: Settings) -> Path:
+    """Where a published model is installed unless a person says otherwise."""
+    return settings.workspace / "models" / f"esm2amp_{architecture}"
+
+
 def _read_classifier(architecture: str, checkpoint: Path) -> Classifier:
     """The classifier of a published checkpoint; layer sizes as its tensors show them."""
     architecture_class = resolve(architecture)
@@ -139,11 +143,16 @@ def download_encoder(encoder_id: str = PUBLISHED_ENCODER, *, report: Report = si
     return fetch_encoder(encoder_id, hub_url=Settings.from_environment().hub_url, report=report)
 
 
+def _accepted(terms: str) -> None:
+    """The person has seen and accepted the terms."""
+
+
 def download_model(
     architecture: str,
     *,
     file_name: str = "",
-    confirm: Callable[[str], None],
+    confirm: Callable[[str], None] = _accepted,
+    settings: Settings | None = None,
     report: Report = silent,
 ) -> tuple[Manifest, Path]:
     """Fetch a published checkpoint and its encoder, and make a bundle of them.
@@ -154,10 +163,13 @@ def download_model(
     file_name : str
         Name of the file in the article, where several could be meant.
     confirm : callable
-        Is given licence and citation as text before anything large is fetched; raises to stop.
+        Is given licence and citation as text before anything large is fetched; raises to stop. Absent
+        where the person has accepted them already.
+    settings : Settings, optional
+        Read from the environment when absent.
     report : Report
     """
-    settings = Settings.from_environment()
+    settings = settings or Settings.from_environment()
     found = fetch_checkpoint(
         architecture,
         settings.workspace / "downloads",
@@ -166,8 +178,9 @@ def download_model(
         report=report,
         confirm=confirm,
     )
-    download_encoder(report=report)
+    fetch_encoder(PUBLISHED_ENCODER, hub_url=settings.hub_url, report=report)
+    report("Installing the model", 0, 1)
     return import_checkpoint(
-        architecture, found.path, PUBLISHED_ENCODER,
+        architecture, found.path, PUBLISHED_ENCODER, folder=_own_folder(architecture, settings),
         licence=found.licence, citation=found.citation, source=found.source,
     )  # fmt: skip

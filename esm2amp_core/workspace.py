@@ -16,7 +16,7 @@ import pandas as pd
 
 from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
 from esm2amp_core.errors import JobError, UserError
-from esm2amp_core.jobs import Job
+from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.settings import Settings
@@ -28,7 +28,7 @@ from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
 from esm2amp_core.tasks import launching
-from esm2amp_core.tasks.kinds import PREDICT, PredictParams
+from esm2amp_core.tasks.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,19 @@ class Workspace:
             precision=precision or self.settings.precision,
         )
         return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
+
+    def submit_download(self, architecture: str) -> Job:
+        """Queue the installation of a published model, or give the job that is already at it.
+
+        The person has seen its licence (`models.download.published_terms`) and accepted it.
+        """
+        under_way = self.jobs.list(kind=DOWNLOAD, states=(JobState.QUEUED, JobState.RUNNING))
+        params = DownloadParams(architecture=architecture).to_json()
+        for job in under_way:
+            if job.params == params:
+                return job
+        title = f"Install the published model {architecture}"
+        return self.jobs.submit_task(DOWNLOAD, params, title=title, owner=self.settings.owner)
 
     def rerun(self, job_id: str) -> Job:
         """Queue a job anew: the same input and parameters, the model as it is now.

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "installing": NOUNS | {"embed", "models", "predictor", "selfcheck"},
     "store": NOUNS,
     "workspace": NOUNS | {"store", "tasks"},
-    "tasks": NOUNS | {"store", "workspace", "predictor", "embed"},
+    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "predictor", "selfcheck",
                     "models", "embed"},

@@ -28,9 +28,15 @@ class JobStore(JobQueue):
     """What people ask of the store, besides what the worker asks of it."""
 
     def submit(
-        self, kind: str, params: Mapping[str, Any], pairs: PairTable, *, title: str = "", owner: str = "local"
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        pairs: PairTable,
+        *,
+        title: str = "",
+        owner: str = "local",
     ) -> Job:
-        """Keep the input and queue a job.
+        """Keep the pairs of a job and queue it.
 
         Parameters
         ----------
@@ -50,7 +56,7 @@ class JobStore(JobQueue):
             raise JobError("There are no pairs to score.", hint="Add at least one row.")
         if pairs.frame["row"].duplicated().any():
             raise ValueError("Row numbers of a pair table are unique.")
-        job_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        job_id = _new_id()
         title = _one_line(title) or _default_title(pairs)
         input_bytes = self.artifacts.write_inputs(job_id, pairs)
         # Files first: a job that can be seen can be run.
@@ -70,6 +76,20 @@ class JobStore(JobQueue):
             self.artifacts.remove(job_id)
             raise
 
+    def submit_task(
+        self, kind: str, params: Mapping[str, Any], *, title: str, owner: str = "local"
+    ) -> Job:
+        """Queue a job that has no pairs."""
+        job_id, title = _new_id(), _one_line(title)
+        row = JobRow(
+            id=job_id, kind=kind, state=JobState.QUEUED, title=title, search_text=_search_text(title, job_id),
+            owner=owner, params=dict(params), created=now(),
+        )  # fmt: skip
+        with self.database.writing() as session:
+            session.add(row)
+            session.flush()
+            return row.to_job()
+
     def get(self, job_id: str) -> Job:
         """One job as it stands now.
 
@@ -86,6 +106,7 @@ class JobStore(JobQueue):
         search: str = "",
         states: Collection[JobState] = (),
         owner: str | None = None,
+        kind: str = "",
         limit: int = 50,
         offset: int = 0,
     ) -> list[Job]:
@@ -99,20 +120,26 @@ class JobStore(JobQueue):
             Only these; empty for all.
         owner : str, optional
             Only theirs.
+        kind : str
+            Only of this kind; empty for all.
         limit, offset : int
             At most so many, after leaving out so many.
         """
-        statement = _chosen(select(JobRow), search, states, owner)
+        statement = _chosen(select(JobRow), search, states, owner, kind)
         statement = statement.order_by(JobRow.created.desc(), JobRow.id.desc()).limit(limit).offset(offset)
         with self.database.reading() as session:
             return [row.to_job() for row in session.scalars(statement)]
 
     def count(
-        self, search: str = "", states: Collection[JobState] = (), owner: str | None = None
+        self,
+        search: str = "",
+        states: Collection[JobState] = (),
+        owner: str | None = None,
+        kind: str = "",
     ) -> int:
         """How many jobs `list` would give without a limit."""
         with self.database.reading() as session:
-            return session.scalar(_chosen(select(func.count(JobRow.id)), search, states, owner)) or 0
+            return session.scalar(_chosen(select(func.count(JobRow.id)), search, states, owner, kind)) or 0
 
     def position(self, job_id: str) -> int | None:
         """Place in the queue, 1 for the next; None if the job does not wait.
@@ -215,7 +242,7 @@ def _row(session: Session, job_id: str) -> JobRow:
 
 
 def _chosen(
-    statement: Select, search: str, states: Collection[JobState], owner: str | None
+    statement: Select, search: str, states: Collection[JobState], owner: str | None, kind: str
 ) -> Select:
     """Narrow a statement over jobs to what a person chose."""
     if searched := prediction_store.searched(search):
@@ -223,6 +250,8 @@ def _chosen(
         statement = statement.where(or_(by_text, JobRow.id.in_(prediction_store.naming_protein(search))))
     if states:
         statement = statement.where(JobRow.state.in_(tuple(states)))
+    if kind:
+        statement = statement.where(JobRow.kind == kind)
     return statement if owner is None else statement.where(JobRow.owner == owner)
 
 
@@ -230,6 +259,10 @@ def remove_results(session: Session, job_id: str) -> None:
     """Remove predictions and protein names of a job."""
     session.execute(delete(PredictionRow).where(PredictionRow.job_id == job_id))
     session.execute(delete(JobProteinRow).where(JobProteinRow.job_id == job_id))
+
+
+def _new_id() -> str:
+    return "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
 
 
 def _search_text(title: str, job_id: str) -> str:

@@ -11,9 +11,12 @@ from typing import Any, Self
 
 from esm2amp_core.errors import JobError
 
-PREDICT = "predict"
+PREDICT, DOWNLOAD = "predict", "download"
 
-KINDS = {PREDICT: "esm2amp_core.tasks.predict:run"}
+KINDS = {
+    PREDICT: "esm2amp_core.tasks.predict:run",
+    DOWNLOAD: "esm2amp_core.tasks.download:run",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +61,20 @@ class PredictParams:
         if "bundle" not in values:
             raise JobError("The job names no model.", hint="Submit the pairs again.")
         return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadParams:
+    """What installing a published model needs to know.
+
+    Attributes
+    ----------
+    architecture : str
+        The classifier to fetch; its licence has been shown and accepted.
+    """
+
+    architecture: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)

@@ -1,0 +1,24 @@
+"""The job "download": a published model, from its official places to an installed bundle."""
+
+from __future__ import annotations
+
+from esm2amp_core.installing import download_model
+from esm2amp_core.tasks.kinds import DownloadParams
+from esm2amp_core.tasks.running import Work
+
+
+def run(work: Work) -> None:
+    """Fetch and install the model; what has arrived when the job is cancelled is not fetched again.
+
+    Raises
+    ------
+    UserError
+        If there is no connection, or what arrives is not what was asked for.
+    Cancelled
+        If the job is not wanted any more.
+    """
+    params = DownloadParams(**work.job.params)
+    manifest, _ = download_model(params.architecture, settings=work.workspace.settings, report=work.report)
+    work.workspace.jobs.note(
+        work.job.id, f"{manifest.title} is installed.", work.job.params, worker=work.worker
+    )
