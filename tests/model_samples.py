@@ -6,6 +6,7 @@ import torch
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.models import ARCHITECTURES, resolve
 
+torch.set_num_threads(1)  # matrices this small are slower on several threads
 WIDTH, PAIRS = 32, 7
 TRANSFORMER = {"width": WIDTH, "layers": 2, "heads": 8, "feedforward": 24, "hidden1": 12, "hidden2": 6}
 SMALL = {
