@@ -14,13 +14,15 @@ from esm2amp_core.bundles import (
     locate_bundle,
     read_manifest,
 )
+from esm2amp_core.downloads.checkpoint import fetch_checkpoint
+from esm2amp_core.downloads.hub import fetch_encoder
+from esm2amp_core.downloads.published import architecture_named
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
 from esm2amp_core.models.checkpoint import read_checkpoint
 from esm2amp_core.models.classifier import Classifier
-from esm2amp_core.models.download import fetch_checkpoint, fetch_encoder
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.selfcheck import make_self_check
@@ -117,7 +119,7 @@ def import_checkpoint(
             folder=str(Path(encoder).resolve()) if Path(encoder).is_dir() else "",
         ),
         training={"source": source or checkpoint.name, "checkpoint_sha256": file_digest(checkpoint)},
-        limitations=(PUBLISHED_LIMITATION,),
+        limitations=_limitations(architecture, checkpoint),
         licence=licence or "See the source of the checkpoint.",
         citation=citation,
         created=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -134,8 +136,20 @@ def _own_folder(architecture: str, settings: Settings) -> Path:
 def _read_classifier(architecture: str, checkpoint: Path) -> Classifier:
     """The classifier of a published checkpoint; layer sizes as its tensors show them."""
     architecture_class = resolve(architecture)
-    state = read_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint, architecture)
     return architecture_class.from_state(architecture_class.sizes_from(state), state)
+
+
+def _limitations(architecture: str, checkpoint: Path) -> tuple[str, ...]:
+    """What a person must know of an imported model."""
+    # The published GRU was trained on the leakage-free gold standard, the others were not.
+    limitations = () if architecture == "gru" else (PUBLISHED_LIMITATION,)
+    named = architecture_named(checkpoint.name)
+    if named and named != architecture:
+        # amps and amp_cse have the same layers: only their names tell them apart.
+        doubt = f"Imported as {architecture}, but the name {checkpoint.name} speaks of {named}."
+        limitations = (doubt, *limitations)
+    return limitations
 
 
 def download_encoder(encoder_id: str = PUBLISHED_ENCODER, *, report: Report = silent) -> Path:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from esm2amp_core.bundles import encoder_source, locate_bundle, read_manifest
+from esm2amp_core.bundles import encoder_source, locate_bundle
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
+from esm2amp_core.embed.hardware import choose_device
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.errors import BundleError, Severity
 from esm2amp_core.features import ProteinFeatures
@@ -92,16 +93,18 @@ class Predictor:
         """
         settings = settings or Settings.from_environment()
         folder = locate_bundle(bundle or settings.bundle, settings.bundle_folders)
-        manifest = read_manifest(folder)
+        # The bundle first: it verifies the checksums, also those of an encoder that came along.
+        loaded = ModelBundle.load(folder, device=choose_device(device or settings.device))
+        encoder = loaded.manifest.encoder
         embedder = Esm2Embedder.load(
-            encoder_source(manifest, folder),
-            revision="" if manifest.encoder.folder else manifest.encoder.revision,
+            encoder_source(loaded.manifest, folder),
+            revision="" if encoder.folder else encoder.revision,
             device=device or settings.device,
             precision=precision or settings.precision,
         )
         if cache is None:
             cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
-        return cls(ModelBundle.load(folder, device=embedder.device), embedder, cache)
+        return cls(loaded, embedder, cache)
 
     def predict(self, pairs: PairTable, *, report: Report = silent) -> PredictionTable:
         """Score every row.

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
+from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.pairs import PairTable
@@ -115,10 +116,20 @@ class Workspace:
         )
         return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
 
+    def published_terms(self, architecture: str) -> str:
+        """Licence and citation of a published model, asked from where it lies: this uses the network.
+
+        Raises
+        ------
+        BundleError
+            If there is no connection.
+        """
+        return published_terms(architecture, figshare_url=self.settings.figshare_url)
+
     def submit_download(self, architecture: str) -> Job:
         """Queue the installation of a published model, or give the job that is already at it.
 
-        The person has seen its licence (`models.download.published_terms`) and accepted it.
+        The person has seen its `published_terms` and accepted them.
         """
         under_way = self.jobs.list(kind=DOWNLOAD, states=(JobState.QUEUED, JobState.RUNNING))
         params = DownloadParams(architecture=architecture).to_json()

@@ -10,11 +10,12 @@ import zipfile
 import pytest
 from download_server import COMMIT, HUB_FILES, WEIGHTS, DownloadServer
 
+from esm2amp_core.downloads.checkpoint import fetch_checkpoint, unpack_checkpoint
+from esm2amp_core.downloads.hub import fetch_encoder
+from esm2amp_core.downloads.published import choose_file
+from esm2amp_core.downloads.transfer import safe_name
 from esm2amp_core.errors import BundleError, EncoderError
 from esm2amp_core.models import ARCHITECTURES
-from esm2amp_core.models.download import fetch_checkpoint, fetch_encoder, unpack_checkpoint
-from esm2amp_core.models.published import choose_file
-from esm2amp_core.models.transfer import safe_name
 from esm2amp_core.progress import Cancelled
 
 
@@ -279,7 +280,7 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path):
 
 
 def test_an_archive_that_expands_without_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("esm2amp_core.models.download.MAX_CHECKPOINT_BYTES", 1_000_000)
+    monkeypatch.setattr("esm2amp_core.downloads.checkpoint.MAX_CHECKPOINT_BYTES", 1_000_000)
     archive = tmp_path / "models.zip"
     archive.write_bytes(zip_of(gru=bytes(1_000_001)))
     with pytest.raises(BundleError, match="too large"):
@@ -348,5 +349,5 @@ def test_an_encoder_without_safetensors_is_refused(server, tmp_path):
 
 
 def test_downloading_needs_no_torch():
-    code = "import sys, esm2amp_core.models.download; sys.exit('torch' in sys.modules)"
+    code = "import sys, esm2amp_core.downloads.checkpoint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -98,4 +98,6 @@ def download(
 
 
 def _tell_installed(manifest: Manifest, folder: Path) -> None:
+    for limitation in manifest.limitations:
+        NOTES.print(f"Mind: {limitation}")
     NOTES.print(f"{manifest.title} is installed in {folder}. Use it with --bundle {manifest.name}.")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
+from esm2amp_core.downloads.figshare import RemoteFile, no_connection
 from esm2amp_core.errors import BundleError
-from esm2amp_core.models.figshare import RemoteFile, no_connection
 from esm2amp_core.progress import Report
 
 ATTEMPTS = 3

@@ -15,20 +15,17 @@ from pathlib import Path, PurePosixPath
 import httpx
 
 from esm2amp_core import __version__
-from esm2amp_core.errors import BundleError
-from esm2amp_core.models import ARCHITECTURES
-from esm2amp_core.models.figshare import Article, RemoteFile, read_article
-from esm2amp_core.models.hub import fetch_encoder
-from esm2amp_core.models.published import (
+from esm2amp_core.downloads.figshare import Article, RemoteFile, read_article
+from esm2amp_core.downloads.published import (
     ARCHIVE_SUFFIX,
     FIGSHARE_ARTICLE,
     WEIGHTS_SUFFIXES,
     choose_file,
 )
-from esm2amp_core.models.transfer import fetch_file, safe_name
+from esm2amp_core.downloads.transfer import fetch_file, safe_name
+from esm2amp_core.errors import BundleError
+from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.progress import Report, silent
-
-__all__ = ["DownloadedCheckpoint", "fetch_checkpoint", "fetch_encoder"]
 
 MAX_CHECKPOINT_BYTES = 8 * 1024**3
 TIMEOUT = httpx.Timeout(60, connect=15)
@@ -87,15 +84,8 @@ def fetch_checkpoint(
     BundleError
         If there is no connection, it is not clear which file is meant, or a file arrives damaged.
     """
-    if architecture not in ARCHITECTURES:
-        raise BundleError(
-            f"There is no architecture {architecture!r}.", hint=f"Known: {', '.join(ARCHITECTURES)}."
-        )
-    headers = {"User-Agent": f"esm2amp/{__version__}"}
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers) as client:
-        found = read_article(client, figshare_url, article)
-        files = {file.name: file for file in found.files}
-        file = files[choose_file(list(files), architecture, file_name)]
+    with _client() as client:
+        found, file = _find(client, architecture, figshare_url, file_name, article)
         if file.size > MAX_CHECKPOINT_BYTES:
             raise BundleError(f"{file.name} has {file.size / 1e9:.1f} GB; a checkpoint is smaller.")
         confirm(_terms(found, file))
@@ -106,6 +96,35 @@ def fetch_checkpoint(
         name = f"{path.name} in {file.name}"
     source = f"https://doi.org/{found.doi}, {name} (MD5 {file.md5})"
     return DownloadedCheckpoint(path, found.licence, found.citation, source)
+
+
+def published_terms(
+    architecture: str, *, figshare_url: str, file_name: str = "", article: int = FIGSHARE_ARTICLE
+) -> str:
+    """Name, size, licence and citation of a published checkpoint, to be shown before it is fetched.
+
+    Parameters and errors as for `fetch_checkpoint`.
+    """
+    with _client() as client:
+        return _terms(*_find(client, architecture, figshare_url, file_name, article))
+
+
+def _client() -> httpx.Client:
+    headers = {"User-Agent": f"esm2amp/{__version__}"}
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers)
+
+
+def _find(
+    client: httpx.Client, architecture: str, figshare_url: str, file_name: str, article: int
+) -> tuple[Article, RemoteFile]:
+    """The article, and the file in it that holds an architecture."""
+    if architecture not in ARCHITECTURES:
+        raise BundleError(
+            f"There is no architecture {architecture!r}.", hint=f"Known: {', '.join(ARCHITECTURES)}."
+        )
+    found = read_article(client, figshare_url, article)
+    files = {file.name: file for file in found.files}
+    return found, files[choose_file(list(files), architecture, file_name)]
 
 
 def unpack_checkpoint(archive: Path, architecture: str, file_name: str = "") -> Path:
