@@ -10,8 +10,8 @@ with page("Models") as workspace:
     st.title("Models", anchor=False)
     bundles = workspace.bundles()
     if not bundles:
-        st.warning("No model is installed. The commands below install one.")
+        st.warning("No model is installed. Install one below.")
     for manifest in bundles.values():
         show_card(manifest)
     show_broken(workspace.broken_bundles())
-    show_install()
+    show_install(workspace)

@@ -16,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 from esm2amp_core.jobs import JobState
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.job_store import JobStore
+from esm2amp_core.tasks.kinds import DOWNLOAD
 from esm2amp_core.tasks.worker import run_pending
 from esm2amp_core.workspace import Workspace
 from pages.components.inputs import EXAMPLES
+from pages.components.text import literal
 
 BEGIN = PagesManager.__init__
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,7 +117,7 @@ def test_the_pages_never_load_torch():
     code = (
         "import sys, importlib\n"
         f"for name in {modules!r}: importlib.import_module(name)\n"
-        "heavy = {'torch', 'transformers', 'sklearn', 'esm2amp_core.embed', 'esm2amp_core.models'}\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'tables', 'safetensors'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
@@ -457,6 +459,32 @@ def test_a_models_card_shows_its_figures_limits_and_licence(workspace):
     assert r"\<b\>random\<\/b\>" in words(app)
     assert "small offline model" in words(app)
     assert "esm2amp models download amps" in [code.value for code in app.code]
+
+
+def test_a_published_model_is_installed_by_a_job_once_its_licence_is_accepted(workspace, monkeypatch):
+    monkeypatch.setattr(Workspace, "published_terms", lambda self, architecture: f"{architecture}: CC BY 9")
+    app = visit("models")
+    button(app, "Show licence").click()
+    assert "amps: CC BY 9" in [text.value for text in sound(app.run()).text]
+    assert not workspace.jobs.list()
+    button(app, "Accept").click()
+    sound(app.run())
+    (job,) = workspace.jobs.list(kind=DOWNLOAD)
+    assert job.params == {"architecture": "amps"}
+    assert "Waiting" in words(app)
+    assert "no results yet" in words(visit("results"))  # it is no prediction
+    jobs = visit("jobs")
+    assert [link.label for link in jobs.main.page_link] == [literal(job.title)]
+    assert "Run again" not in jobs.menu_button(key=f"actions-{job.id}").options
+
+
+def test_without_internet_the_page_says_so(workspace, monkeypatch):
+    monkeypatch.setenv("ESM2AMP_FIGSHARE_URL", "http://127.0.0.1:1")
+    app = visit("models")
+    button(app, "Show licence").click()
+    sound(app.run())
+    assert len(app.error) == 1
+    assert not [found for found in app.button if found.label.startswith("Accept")]
 
 
 def test_a_damaged_model_is_named_with_the_reason(workspace):

@@ -6,8 +6,9 @@ import streamlit as st
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import Job
+from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
-from pages.components.navigation import JOBS, PREDICT
+from pages.components import navigation
 from pages.components.page import show_user_error
 
 
@@ -18,21 +19,23 @@ def choose_job(workspace: Workspace) -> Job:
     """
     job_id = st.query_params.get("job", "")
     if not job_id:
-        newest = workspace.jobs.list(owner=workspace.settings.owner, limit=1)
+        newest = workspace.jobs.list(owner=workspace.settings.owner, kind=PREDICT, limit=1)
         if not newest:
-            _offer("There are no results yet. Score your first pairs: it takes a minute.", PREDICT)
+            _offer("There are no results yet. Score your first pairs: it takes a minute.", navigation.PREDICT)
         st.query_params["job"] = newest[0].id
         return newest[0]
     try:
-        return workspace.jobs.get(job_id)
+        job = workspace.jobs.get(job_id)
     except JobError as error:
         show_user_error(error)
-        _offer("It may have been deleted. The history lists the jobs that are there.", JOBS)
+        _offer("The history lists the jobs that are there.", navigation.JOBS)
+    if job.kind != PREDICT:
+        st.switch_page(navigation.MODELS)
+    return job
 
 
 def _offer(sentence: str, page: str) -> None:
     st.title("Results", anchor=False)
     st.markdown(sentence)
-    labels = {PREDICT: "Go to Predict", JOBS: "Go to Jobs"}
-    st.page_link(page, label=labels[page], icon=":material/arrow_forward:")
+    st.page_link(page, label=f"Go to {navigation.PAGES[page]}", icon=":material/arrow_forward:")
     st.stop()

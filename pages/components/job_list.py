@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components.job_actions import delete, rename, run_again
 from pages.components.job_status import state_badge
-from pages.components.navigation import RESULTS, open_job
+from pages.components.navigation import MODELS, RESULTS, open_job
 from pages.components.page import error_boundary
 from pages.components.text import count, literal, when
 
@@ -61,7 +62,11 @@ def _heading() -> None:
 
 def _line(workspace: Workspace, job: Job) -> None:
     title, state, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
-    title.page_link(RESULTS, label=literal(job.title or job.id, limit=60), query_params={"job": job.id})
+    label = literal(job.title, limit=60)
+    if job.kind == PREDICT:
+        title.page_link(RESULTS, label=label, query_params={"job": job.id})
+    else:
+        title.page_link(MODELS, label=label)
     with state:
         state_badge(job)
     with rows:
@@ -77,6 +82,8 @@ def _show_rows(job: Job) -> None:
     if job.state == JobState.RUNNING and job.stage_total:
         st.progress(min(job.stage_done / job.stage_total, 1.0), text=literal(job.stage))
         return
+    if job.kind != PREDICT:
+        return
     words = count(job.n_rows, "pair")
     if job.state.is_finished and job.n_done < job.n_rows:
         words = f"{job.n_done:,} of {words}"
@@ -86,9 +93,9 @@ def _show_rows(job: Job) -> None:
 
 
 def _possible(job: Job) -> list[str]:
-    if job.state.is_finished:
-        return [OPEN, AGAIN, RENAME, DELETE]
-    return [OPEN, CANCEL, RENAME]
+    if not job.state.is_finished:
+        return [OPEN, CANCEL, RENAME]
+    return [OPEN, *([AGAIN] if job.kind == PREDICT else []), RENAME, DELETE]
 
 
 def _do(action: str, workspace: Workspace, job: Job) -> None:

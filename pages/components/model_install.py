@@ -1,8 +1,15 @@
-"""How a published model gets onto this machine: commands to copy."""
+"""How a published model gets onto this machine: a button, or commands to copy."""
 
 from __future__ import annotations
 
 import streamlit as st
+
+from esm2amp_core.errors import UserError
+from esm2amp_core.tasks.kinds import DOWNLOAD
+from esm2amp_core.workspace import Workspace
+from pages.components import state
+from pages.components.job_status import show_status
+from pages.components.page import show_user_error
 
 PUBLISHED = {
     "amps": "ESM2_AMPS, the main model of the paper",
@@ -13,32 +20,61 @@ PUBLISHED = {
 ENCODER = "facebook/esm2_t33_650M_UR50D"
 
 
-def show_install() -> None:
-    """With internet: one command. Without: copy two files, then one command."""
+
+def show_install(workspace: Workspace) -> None:
+    """With internet: a button. Without: copy two files, then one command."""
     st.subheader("Install a published model", anchor=False)
     st.markdown(
         "The models of the ESM2_AMP paper use a much larger language model (650 million parameters) and are "
-        "more accurate than the small offline one. Installing one is done in a terminal, once; this page "
-        "then lists it. The program's files take about 3 GB of disk."
+        "more accurate than the small offline one. They take about 3 GB of disk. An installed model is "
+        "listed above and can be chosen on the Predict page."
     )
     online, offline = st.tabs(["This machine has internet", "This machine has no internet"])
     with online:
-        name = st.selectbox("Model", PUBLISHED, format_func=lambda name: f"{name}: {PUBLISHED[name]}")
-        st.code(f"esm2amp models download {name}", language="bash")
-        st.caption(
-            "Fetches the checkpoint from figshare and the language model from the Hugging Face hub, shows "
-            "licence and citation first, and goes on where it stopped if the line breaks. Nothing else in "
-            "this program uses the network, and your sequences are never sent anywhere."
-        )
+        _show_download(workspace)
     with offline:
-        st.markdown(
-            "On a machine with internet, fetch the checkpoint (a `.pth` file of figshare article 28378157) "
-            f"and the folder of the language model `{ENCODER}`. Copy both here, then:"
-        )
-        st.code(
-            "esm2amp models import --architecture amps \\\n"
-            "    --checkpoint /path/to/checkpoint.pth --encoder /path/to/esm2_t33_650M_UR50D",
-            language="bash",
-        )
+        _show_import()
     st.markdown("To see whether an installed model still gives the numbers it was shipped with:")
     st.code("esm2amp models check starter", language="bash")
+
+
+def _show_download(workspace: Workspace) -> None:
+    name = st.selectbox("Model", PUBLISHED, format_func=lambda name: f"{name}: {PUBLISHED[name]}")
+    if st.button("Show licence and citation", icon=":material/gavel:", help="Asks figshare for them."):
+        _ask_terms(workspace, name)
+    if terms := state.get_terms(name):
+        with st.container(border=True):
+            st.text(terms)
+            if st.button("Accept, download and install", type="primary", icon=":material/download:"):
+                workspace.submit_download(name)
+                state.drop_terms()
+                st.rerun()
+    if newest := workspace.jobs.list(kind=DOWNLOAD, limit=1):
+        show_status(workspace, newest[0])
+    st.markdown("The same in a terminal:")
+    st.code(f"esm2amp models download {name}", language="bash")
+    st.caption(
+        f"The checkpoint comes from figshare, the language model {ENCODER} from the Hugging Face hub. An "
+        "interrupted download goes on where it stopped. Nothing else in this program uses the network, and "
+        "your sequences are never sent anywhere."
+    )
+
+
+def _ask_terms(workspace: Workspace, name: str) -> None:
+    try:
+        with st.spinner("Asking figshare …"):
+            state.keep_terms(name, workspace.published_terms(name))
+    except UserError as error:
+        show_user_error(error)
+
+
+def _show_import() -> None:
+    st.markdown(
+        "On a machine with internet, fetch the checkpoint (a `.pth` file of figshare article 28378157) "
+        f"and the folder of the language model `{ENCODER}`. Copy both here, then:"
+    )
+    st.code(
+        "esm2amp models import --architecture amps \\\n"
+        "    --checkpoint /path/to/checkpoint.pth --encoder /path/to/esm2_t33_650M_UR50D",
+        language="bash",
+    )

@@ -11,6 +11,7 @@ from pages.components.draft import Draft
 
 DRAFT = "draft"
 N_EDITS = "n_edits"
+TERMS = "terms"
 
 
 def get_draft() -> Draft | None:
@@ -33,3 +34,17 @@ def n_edits() -> int:
     """Changes of the draft so far; part of the keys of widgets that show it."""
     return st.session_state.get(N_EDITS, 0)
 
+
+def get_terms(model: str) -> str:
+    """Licence and citation of a published model as last asked for; empty if they were not."""
+    return st.session_state.get(TERMS, {}).get(model, "")
+
+
+def keep_terms(model: str, terms: str) -> None:
+    """Remember licence and citation of a model while the person reads them."""
+    st.session_state[TERMS] = {model: terms}
+
+
+def drop_terms() -> None:
+    """Forget them: they were accepted."""
+    st.session_state.pop(TERMS, None)

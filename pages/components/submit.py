@@ -7,6 +7,7 @@ import streamlit as st
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import BundleError, Severity
 from esm2amp_core.jobs import JobState
+from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.draft import Draft
@@ -66,7 +67,7 @@ def choose_model(workspace: Workspace) -> Manifest:
 
 def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
     """How long it may take, from earlier jobs of the same model; they are the only honest measure here."""
-    done = workspace.jobs.list(states=(JobState.DONE,), limit=50)
+    done = workspace.jobs.list(states=(JobState.DONE,), kind=PREDICT, limit=50)
     measured = [
         (job.n_done, (job.finished - job.started).total_seconds())
         for job in done
