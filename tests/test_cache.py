@@ -5,13 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from esm2amp_core.embed.cache import FeatureCache
+from esm2amp_core.embed.cache import FeatureCache, _make_table
 
 
 def features(seed: int, width: int = 16) -> np.ndarray:
@@ -130,6 +131,7 @@ def test_a_limit_of_zero_keeps_nothing(tmp_path):
         "UPDATE features SET value = substr(value, 1, 100)",
         "UPDATE features SET value = CAST('text' AS TEXT)",
         "UPDATE features SET value = (SELECT value FROM features WHERE key = 'key1')",
+        "UPDATE features SET (value, checksum) = (SELECT value, checksum FROM features WHERE key = 'key1')",
         "UPDATE features SET rows = 26",
         "UPDATE features SET rows = 0",
         "UPDATE features SET checksum = checksum + 1",
@@ -203,6 +205,13 @@ def test_a_file_of_another_version_is_emptied(cache):
     database.close()
     assert cache.get(many(0, 3)) == {}
     cache.put(many(0, 3))
+    assert len(cache.get(many(0, 3))) == 3
+
+
+def test_a_process_that_comes_second_to_a_new_file_keeps_what_the_first_wrote(cache):
+    cache.put(many(0, 3))
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as second:
+        _make_table(second)  # it saw version 0 before the first had written
     assert len(cache.get(many(0, 3))) == 3
 
 

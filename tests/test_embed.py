@@ -135,6 +135,15 @@ def test_a_short_protein_is_not_padded_to_a_long_one():
     assert [len(queue.take()[0]), len(queue.take()[0]), bool(queue)] == [1000, 10, False]
 
 
+def test_a_halved_batch_comes_again_longest_first():
+    sequences = ["A" * length for length in range(40, 30, -1)]
+    queue = BatchQueue(sequences, token_budget=10_000)
+    batch = queue.take()
+    assert batch == sequences
+    queue.halve(batch)
+    assert (queue.take(), queue.take(), bool(queue)) == (sequences[:5], sequences[5:], False)
+
+
 def test_one_protein_may_exceed_the_budget_alone(own_embedder):
     own_embedder.token_budget = 50
     shapes = record_batches(own_embedder)

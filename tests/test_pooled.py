@@ -119,6 +119,13 @@ def test_a_protein_that_cannot_be_read_has_a_reason_and_the_others_their_feature
         assert_array_equal(features.values, expected.values)
 
 
+def test_an_embedder_that_forgets_a_protein_is_found_out(embedder):
+    counting = Counting(embedder)
+    counting.embed = lambda proteins: list(embedder.embed(proteins))[1:]
+    with pytest.raises(ValueError, match="said nothing about 1 proteins"):
+        embed_pooled(PROTEINS, counting)
+
+
 def test_only_failures_leave_empty_features(tiny_encoder):
     embedder = Esm2Embedder.load(tiny_encoder, max_residues=15)
     features, failures = embed_pooled(PROTEINS, embedder)

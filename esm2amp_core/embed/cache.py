@@ -76,9 +76,11 @@ class FeatureCache:
         """
         wanted = list(dict.fromkeys(keys))
         found: dict[str, np.ndarray] = {}
-        if self._rests() or not wanted or not self.path.exists():
+        if self._rests() or not wanted:
             return found
         try:
+            if not self.path.exists():
+                return found
             with closing(self._open()) as database:
                 for start in range(0, len(wanted), _KEYS_PER_QUERY):
                     found |= self._get(database, wanted[start : start + _KEYS_PER_QUERY])

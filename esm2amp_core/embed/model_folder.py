@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,11 @@ _WEIGHTS = tuple(
     f"{name}{index}" for name in ("model.safetensors", "pytorch_model.bin") for index in ("", ".index.json")
 )
 """Names that transformers writes, the preferred first."""
+_ESM2 = {
+    "position_embedding_type": "rotary", "vocab_size": len(VOCABULARY), "pad_token_id": PAD,
+    "mask_token_id": MASK, "is_folding_model": False, "is_decoder": False, "quantization_config": None,
+}  # fmt: skip
+"""What every ESM-2 model's configuration says; ESM-1b and ESMFold differ in it."""
 _NUMERIC = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
     "layer_norm_eps", "rope_theta", "emb_layer_norm_before", "token_dropout",
@@ -49,8 +55,8 @@ def find_model(source: str | Path, revision: str = "") -> tuple[Path, str, str]:
     EncoderError
         If there is neither.
     """
-    folder = Path(source)
-    if folder.is_dir():
+    if os.path.isdir(source):  # unlike Path.is_dir, false where the name is no possible path
+        folder = Path(source)
         return folder, "/".join(folder.resolve().parts[-2:]), ""
     if not _HUB_ID.fullmatch(str(source)):
         raise EncoderError(f"There is no folder {str(source)!r}.", hint="Name the folder of an ESM-2 model.")
@@ -78,18 +84,8 @@ def read_config(folder: Path) -> EsmConfig:
     path = folder / "config.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        found = {"model_type": values.get("model_type")}
-        if found["model_type"] == "esm":
-            config = EsmConfig.from_dict(values)
-            wanted = {
-                "position_embedding_type": "rotary", "vocab_size": len(VOCABULARY), "pad_token_id": PAD,
-                "mask_token_id": MASK, "is_folding_model": False, "is_decoder": False,
-            }  # fmt: skip
-            found = {name: getattr(config, name) for name in wanted}
-            found["quantization_config"] = values.get("quantization_config")
-            wanted["quantization_config"] = None
-        else:
-            wanted = {"model_type": "esm"}
+        kind = values.get("model_type")
+        config = EsmConfig.from_dict(dict(values)) if kind == "esm" else None
     except FileNotFoundError:
         raise EncoderError(
             f"{folder} holds no config.json.", hint="Name the folder that holds config.json and the weights."
@@ -97,8 +93,13 @@ def read_config(folder: Path) -> EsmConfig:
     except (OSError, ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
         reason = first_line(error)
         raise EncoderError(f"{path} cannot be read: {reason}.", hint="Fetch the model again.") from None
-    if odd := [name for name in wanted if found[name] != wanted[name]]:
-        differences = ", ".join(f"{name} is {found[name]!r}, not {wanted[name]!r}" for name in odd)
+    if config is None:
+        raise EncoderError(
+            f"{folder} is not an ESM-2 model: model_type is {kind!r}, not 'esm'.", hint="Use an ESM-2 model."
+        )
+    found = {name: getattr(config, name, None) for name in _ESM2}
+    if odd := [name for name, wanted in _ESM2.items() if found[name] != wanted]:
+        differences = ", ".join(f"{name} is {found[name]!r}, not {_ESM2[name]!r}" for name in odd)
         raise EncoderError(f"{folder} is not an ESM-2 model: {differences}.", hint="Use an ESM-2 model.")
     heads, width = config.num_attention_heads, config.hidden_size
     if min(heads, width, config.num_hidden_layers, config.intermediate_size) < 1 or width % (2 * heads):
@@ -133,11 +134,22 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def content_revision(config: EsmConfig, files: list[Path]) -> str:
-    """SHA-256 over the weights and the settings that change the model's numbers, in hex."""
+    """SHA-256 over the weights and the settings that change the model's numbers, in hex.
+
+    Raises
+    ------
+    EncoderError
+        If a file cannot be read.
+    """
     digest = hashlib.sha256(json.dumps({name: getattr(config, name) for name in _NUMERIC}).encode())
     for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise EncoderError(
+                f"{path} cannot be read: {first_line(error)}.", hint="Check its permissions."
+            ) from None
     return digest.hexdigest()
 
 

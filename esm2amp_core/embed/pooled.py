@@ -76,8 +76,9 @@ def embed_pooled(
 
     writer = _Writer(embedder, cache)
     try:
-        missing = [protein for digest, protein in distinct.items() if digest not in found]
-        for protein, states in embedder.embed(missing):
+        missing = {digest: protein for digest, protein in distinct.items() if digest not in found}
+        for protein, states in embedder.embed(tuple(missing.values())):
+            del missing[protein.digest]
             if isinstance(states, UserError):
                 failures[protein.digest] = str(states)
             else:
@@ -88,6 +89,8 @@ def embed_pooled(
     finally:
         # Also when cancelled: what has been computed need not be computed again.
         writer.flush()
+    if missing:
+        raise ValueError(f"{embedder.name} said nothing about {len(missing)} proteins.")
     if failures:
         values = values[[row[digest] for digest in distinct if digest not in failures]]
     return ProteinFeatures(tuple(d for d in distinct if d not in failures), values), failures
