@@ -330,7 +330,7 @@ def test_filters_narrow_the_table_and_say_so(workspace):
     app = visit("results", job=job_id)
     app.segmented_control(key=f"outcome-{job_id}").set_value("Interacting")
     sound(app.run())
-    expected = workspace.results(job_id).frame.query("interacts")
+    expected = workspace.results(job_id).frame.loc[lambda rows: rows["interacts"]]
     shown = app.dataframe[0].value
     assert sorted(shown["row"]) == sorted(expected["row"])
     assert f"{len(expected)} of 40 rows match" in words(app)
@@ -464,7 +464,7 @@ def test_a_models_card_shows_its_figures_limits_and_licence(workspace):
 def test_a_published_model_is_installed_by_a_job_once_its_licence_is_accepted(workspace, monkeypatch):
     monkeypatch.setattr(Workspace, "published_terms", lambda self, architecture: f"{architecture}: CC BY 9")
     app = visit("models")
-    button(app, "Show licence").click()
+    button(app, "Install this model").click()
     assert "amps: CC BY 9" in [text.value for text in sound(app.run()).text]
     assert not workspace.jobs.list()
     button(app, "Accept").click()
@@ -481,7 +481,7 @@ def test_a_published_model_is_installed_by_a_job_once_its_licence_is_accepted(wo
 def test_without_internet_the_page_says_so(workspace, monkeypatch):
     monkeypatch.setenv("ESM2AMP_FIGSHARE_URL", "http://127.0.0.1:1")
     app = visit("models")
-    button(app, "Show licence").click()
+    button(app, "Install this model").click()
     sound(app.run())
     assert len(app.error) == 1
     assert not [found for found in app.button if found.label.startswith("Accept")]

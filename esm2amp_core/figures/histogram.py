@@ -69,18 +69,16 @@ def score_histogram(probabilities: np.ndarray, *, threshold: float) -> go.Figure
             customdata=right[side],
             hovertemplate=f"%{{y:,}} pairs from %{{x:.2f}} to %{{customdata:.2f}}<br>{name}<extra></extra>",
         )
-    figure.add_vline(
-        x=threshold,
-        line={"color": LINE, "width": 2, "dash": "dash"},
-        annotation_text=f"threshold {threshold:.2f}",
-        annotation_position="top left" if threshold > 0.5 else "top right",
+    figure.add_vline(x=threshold, line={"color": LINE, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        text=f"threshold {threshold:.2f}", x=threshold, y=1, yref="paper", yanchor="bottom", showarrow=False
     )
     figure.update_xaxes(title="probability of interaction", range=[0, 1], tickformat=".1f")
     figure.update_yaxes(title="pairs", rangemode="tozero", tickformat=",d")
     figure.update_layout(
         height=280,
-        margin={"l": 10, "r": 10, "t": 24, "b": 10},
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        margin={"l": 10, "r": 10, "t": 44, "b": 10},
+        legend={"orientation": "h", "y": 1.06, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         bargap=0,
     )
     return figure

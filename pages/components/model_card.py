@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core.bundles import Manifest
-from pages.components.model_words import SMALL_MODEL, STARTER
+from pages.components.model_words import STARTER
 from pages.components.text import literal
 
 ARCHITECTURES = {
@@ -34,8 +34,6 @@ def show_card(manifest: Manifest) -> None:
                 st.badge("small offline model", color="blue")
         if manifest.summary:
             st.markdown(literal(manifest.summary))
-        if manifest.name == STARTER:
-            st.caption(SMALL_MODEL)
         facts, figures = st.columns([1, 1], gap="large")
         with facts:
             _show_facts(manifest)
@@ -66,7 +64,7 @@ def _show_facts(manifest: Manifest) -> None:
         "Calibration": manifest.calibration or "none: probabilities are as the network gives them",
         "Licence": manifest.licence or "not stated",
         "Citation": manifest.citation or "not stated",
-        "Made": manifest.created,
+        "Made": manifest.created[:10],
     }
     st.markdown("\n".join(f"- **{name}**: {literal(str(value))}" for name, value in facts.items() if value))
 

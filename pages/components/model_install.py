@@ -40,12 +40,12 @@ def show_install(workspace: Workspace) -> None:
 
 def _show_download(workspace: Workspace) -> None:
     name = st.selectbox("Model", PUBLISHED, format_func=lambda name: f"{name}: {PUBLISHED[name]}")
-    if st.button("Show licence and citation", icon=":material/gavel:", help="Asks figshare for them."):
+    if st.button("Install this model", icon=":material/download:", help="Shows licence and citation first."):
         _ask_terms(workspace, name)
     if terms := state.get_terms(name):
         with st.container(border=True):
             st.text(terms)
-            if st.button("Accept, download and install", type="primary", icon=":material/download:"):
+            if st.button("Accept, download and install", type="primary"):
                 workspace.submit_download(name)
                 state.drop_terms()
                 st.rerun()

@@ -10,8 +10,8 @@ from pages.components.text import literal
 STARTER = "starter"
 SMALL_MODEL = (
     "The small offline model that comes with the program: better than chance, but less accurate than the "
-    "published ESM2_AMP models. To install one: `esm2amp models download amps` (online) or "
-    "`esm2amp models import …`."
+    "published ESM2_AMP models. To install one, see the Models page, or run “esm2amp models download amps” "
+    "(online) or “esm2amp models import”."
 )
 
 
@@ -24,5 +24,6 @@ def about_model(job: Job, manifest: Manifest | None) -> str:
     """Which model scored the job, in a few words."""
     if manifest is None:
         return f"Model {literal(str(job.params.get('bundle', '')))} (no longer installed)"
-    small = " (the small offline model)" if manifest.name == STARTER else ""
-    return f"Model: {literal(manifest.title)}{small}"
+    if manifest.name == STARTER:
+        return "Model: starter, the small offline model"
+    return f"Model: {literal(manifest.title, limit=60)}"

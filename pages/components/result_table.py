@@ -98,7 +98,7 @@ def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        height=min(38 + 35 * max(len(view), 1), 430),
+        height=min(38 + 35 * max(len(view), 1), 528),
         placeholder="–",
         column_config=_columns(),
         alt="Scores of the pairs",

@@ -59,7 +59,7 @@ def choose_model(workspace: Workspace) -> Manifest:
     )  # fmt: skip
     if name == STARTER:
         st.caption(SMALL_MODEL)
-        st.page_link(MODELS, label="How to install a published model", icon=":material/arrow_forward:")
+        st.page_link(MODELS, label="Go to Models", icon=":material/arrow_forward:")
     else:
         st.caption(literal(bundles[name].summary))
     return bundles[name]
