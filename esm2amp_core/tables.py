@@ -103,7 +103,8 @@ def _to_table(
     rows: list[list[str]], notes: list[str], odd: dict[tuple[int, int], OddCell], filename: str
 ) -> RawTable:
     """Find the header, name the columns, bring all rows to one width."""
-    while rows and not any(rows[-1]):
+    odd_rows = {row for row, _ in odd}
+    while rows and not any(rows[-1]) and len(rows) - 1 not in odd_rows:
         rows.pop()
     if not rows:
         raise PairError(f"{filename} is empty.", hint="Give a table with two columns of protein names.")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esm2amp_core.checks.damaged_names import damage, genes_behind
+from esm2amp_core.checks.damaged_names import Damage, find_damage, genes_behind
 from esm2amp_core.errors import PairError
 from esm2amp_core.tables import read_table, unique_names
 
@@ -382,11 +382,12 @@ def test_dates_are_recognised_as_the_genes_they_were(text, gene):
              "HLA-A", "1433B", "Mar", "2023", "Marvel-1", "12-AUG-X"],
 )  # fmt: skip
 def test_sound_names_are_left_alone(text):
-    assert damage(text) == ("", [])
+    assert find_damage(text) == Damage()
 
 
 @pytest.mark.parametrize("text", ["2.31E+19", "1.00E+05", "#N/A", "#REF!"])
 def test_numbers_and_errors_of_a_spreadsheet_are_recognised(text):
-    problem, originals = damage(text)
-    assert problem
-    assert originals == []
+    damage = find_damage(text)
+    assert damage.problem
+    assert damage.remedy
+    assert damage.originals == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 # Month as the program writes it (English; Spanish, Portuguese, Italian, French and German where it differs)
 # and the genes whose symbols it swallows: old symbol and number, and today's symbol where it was renamed.
@@ -69,33 +70,43 @@ def _genes(month: int, written: str, number: int) -> list[str]:
     return [f"{_ENGLISH[month]}{number}"]
 
 
-def damage(text: str, kind: str = "") -> tuple[str, list[str]]:
-    """What a spreadsheet program did to a name, in one sentence, and what it probably was.
+@dataclass(frozen=True)
+class Damage:
+    """What a spreadsheet program did to a name.
+
+    Attributes
+    ----------
+    problem, remedy : str
+        One sentence each; empty if the name looks sound.
+    originals : tuple of str
+        What it probably was, the likeliest first; empty if nobody can tell.
+    """
+
+    problem: str = ""
+    remedy: str = ""
+    originals: tuple[str, ...] = ()
+
+
+def find_damage(name: str, kind: str = "") -> Damage:
+    """Recognise a name that a spreadsheet program has changed.
 
     Parameters
     ----------
-    text : str
-        The name as it stands there.
+    name : str
+        As it stands there.
     kind : str
-        Kind of the cell where that is known, as in `RawTable.odd_cells`.
-
-    Returns
-    -------
-    problem : str
-        Empty if the name looks sound.
-    originals : list of str
-        Likely originals, the likeliest first; empty if nobody can tell.
+        Kind of its cell where that is known, as in `OddCell`.
     """
-    if kind == "formula":
-        return "The cell holds a formula without a stored result.", []
-    if kind == "error" or text in _FORMULA_ERRORS:
-        return "The cell holds an error of the spreadsheet.", []
-    if genes := genes_behind(text):
-        return "The spreadsheet turned this gene name into a date.", genes
+    as_text = "Write it as text."
+    if kind == "error" or name in _FORMULA_ERRORS:
+        return Damage("The spreadsheet shows an error instead of a name.", "Write the name.")
+    if genes := genes_behind(name):
+        return Damage("The spreadsheet turned this gene name into a date.",
+                      f"Probably {' or '.join(genes[:4])}: write it as text.", tuple(genes))
     if kind == "date":
-        return "The spreadsheet turned this name into a date.", []
-    if kind == "number" or _SCIENTIFIC.fullmatch(text):
-        return "The spreadsheet turned this name into a number in scientific notation.", []
+        return Damage("The spreadsheet turned this name into a date.", as_text)
+    if kind == "number" or _SCIENTIFIC.fullmatch(name):
+        return Damage("The spreadsheet turned this name into a number in scientific notation.", as_text)
     if kind == "boolean":
-        return "The spreadsheet turned this name into a truth value.", []
-    return "", []
+        return Damage("The spreadsheet turned this name into a truth value.", as_text)
+    return Damage()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esm2amp_core.checks.damaged_names import damage
+from esm2amp_core.checks.damaged_names import Damage, find_damage
 from esm2amp_core.checks.inline_sequences import NONE, InlineSequences
 from esm2amp_core.checks.suggestions import Suggester
 from esm2amp_core.errors import Issue, Severity, quoted
@@ -53,11 +53,14 @@ class Names:
         Distinct names; the empty one where a row gives none.
     kinds : mapping of int to str
         Kind of spreadsheet cell that a name was found in, where it held no text; by position.
+    formulas : set of (int, int)
+        Sides and rows, from 0, where a formula has no stored result.
     """
 
     codes: np.ndarray
     texts: list[str]
     kinds: Mapping[int, str]
+    formulas: frozenset[tuple[int, int]]
 
 
 class ProteinLookup:
@@ -92,8 +95,8 @@ class ProteinLookup:
         known = dict.fromkeys([*sequences, *(names.texts[code] for code in self._given)])
         self._suggester = Suggester(known)
         for code, name in enumerate(names.texts):
-            if not name and names.kinds.get(code) != "formula":
-                continue  # an empty name is a problem of its row
+            if not name:
+                continue  # a problem of its row
             findings = list(self._resolve(code, name, names.kinds.get(code, "")))
             if findings:
                 self.by_name[code] = findings
@@ -118,39 +121,34 @@ class ProteinLookup:
             yield from (Finding(issue.problem, issue.remedy) for issue in refused)
             return
         if protein is None:
-            conflict = self._conflict(code, name)
-            if conflict:
-                yield conflict
+            usable, unusable = self._beside(code)
+            if len(usable) > 1 or (unusable and not usable):
+                yield self._conflict(name, usable) if usable else self._unusable(name, unusable[0])
                 return
-            protein = self._from_table(code, name)
-        else:
-            self._compare(code, name, protein)
-        problem, originals = damage(name, kind)
-        if protein is None or kind in ("error", "formula"):
-            yield self._damaged(name, problem, originals) if problem else self._missing(name)
+            if usable:
+                protein = Protein(name, self._inline.texts[usable[0][0]])
+        damage = find_damage(name, kind)
+        if protein is None or kind == "error":
+            yield self._damaged(name, damage) if damage.problem else self._missing(name)
             return
         self.proteins[name] = protein
-        if problem:
-            yield self._damaged(name, problem, originals, Severity.WARNING)
+        self._check_cells(code, name, protein)
+        if damage.problem:
+            yield self._damaged(name, damage, Severity.WARNING)
         yield from self._length(name, protein)
         said = clean_sequence(protein.sequence)[1]
         yield from (Finding(f"{quoted(name)}: {note}", "", Severity.WARNING) for note in said)
         yield from (Finding(issue.problem, issue.remedy, Severity.WARNING) for issue in notes
-                    if not issue.problem.endswith(tuple(said) or ("\0",)))
+                    if not any(issue.problem.endswith(note) for note in said))
 
-    def _from_table(self, code: int, name: str) -> Protein | None:
-        """The protein whose sequence stands beside the name; None if there is none that can be used."""
-        for sequence, _ in self._given.get(code, ()):
-            if not self._inline.problems[sequence]:
-                return Protein(name, self._inline.texts[sequence])
-        return None
+    def _beside(self, code: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Sequences in the table beside a name, with their first rows: the usable ones, and the others."""
+        given = self._given.get(code, [])
+        return ([cell for cell in given if not self._inline.problems[cell[0]]],
+                [cell for cell in given if self._inline.problems[cell[0]]])
 
-    def _conflict(self, code: int, name: str) -> Finding | None:
+    def _conflict(self, name: str, usable: list[tuple[int, int]]) -> Finding:
         """Two different sequences beside one name, where no FASTA says which is right."""
-        usable = [(s, row) for s, row in self._given.get(code, ()) if not self._inline.problems[s]]
-        if len(usable) < 2:
-            self._refuse_unusable(code, name)
-            return None
         (first, first_row), (other, other_row) = usable[:2]
         texts = self._inline.texts
         return Finding(
@@ -159,27 +157,28 @@ class ProteinLookup:
             "Correct one of them, or give the two proteins different names.",
         )
 
-    def _compare(self, code: int, name: str, protein: Protein) -> None:
-        """Refuse the cells whose sequence is not the one in the FASTA."""
-        self._refuse_unusable(code, name)
-        for sequence, _ in self._given.get(code, ()):
+    def _unusable(self, name: str, cell: tuple[int, int]) -> Finding:
+        return Finding(f"{quoted(name)}: {self._inline.problems[cell[0]]}", f"Correct it in row {cell[1]:,}.")
+
+    def _check_cells(self, code: int, name: str, protein: Protein) -> None:
+        """Judge the sequences beside a name whose protein is settled."""
+        for cell in self._given.get(code, ()):
+            sequence = cell[0]
             text = self._inline.texts[sequence]
-            if text != protein.sequence and not self._inline.problems[sequence]:
-                self.by_cell[code, sequence] = [Finding(
+            if self._inline.problems[sequence]:
+                found = [self._unusable(name, cell)]
+            elif text != protein.sequence:
+                found = [Finding(
                     f"The sequence of {quoted(name)} in this row ({len(text):,} residues) differs from that "
                     f"in the FASTA ({len(protein.sequence):,} residues).",
                     "Remove one of them, or give the two proteins different names.",
                 )]
-
-    def _refuse_unusable(self, code: int, name: str) -> None:
-        """Refuse the cells whose sequence cannot be used, and tell what was changed in the others."""
-        for sequence, _ in self._given.get(code, ()):
-            if problem := self._inline.problems[sequence]:
-                self.by_cell[code, sequence] = [Finding(f"{quoted(name)}: {problem}", "Correct it.")]
-            elif stops := [note for note in self._inline.notes[sequence] if "stop" in note]:
-                self.by_cell[code, sequence] = [
-                    Finding(f"{quoted(name)}: {note}", "", Severity.WARNING) for note in stops
-                ]
+            else:
+                said = set(clean_sequence(text)[1])
+                found = [Finding(f"{quoted(name)}: {note}", "", Severity.WARNING)
+                         for note in self._inline.notes[sequence] if note not in said]
+            if found:
+                self.by_cell[code, sequence] = found
 
     def _length(self, name: str, protein: Protein) -> Iterator[Finding]:
         length, limits = len(protein.sequence), self._limits
@@ -202,17 +201,11 @@ class ProteinLookup:
             remedy = f"Did you mean {' or '.join(map(quoted, close))}?"
         return Finding(f"There is no sequence for {quoted(name)}.", remedy)
 
-    def _damaged(
-        self, name: str, problem: str, originals: list[str], severity: Severity = Severity.ERROR
-    ) -> Finding:
-        present = self._suggester.known_among(originals)
-        if present:
+    def _damaged(self, name: str, damage: Damage, severity: Severity = Severity.ERROR) -> Finding:
+        remedy = damage.remedy
+        if present := self._suggester.known_among(damage.originals):
             remedy = f"Probably {present[0]}, which is among the sequences: write that."
-        elif originals:
-            remedy = f"Probably {' or '.join(originals[:4])}: write the name as text."
-        else:
-            remedy = "Write the name as text."
-        return Finding(f"{quoted(name)}: {problem}" if name else problem, remedy, severity)
+        return Finding(f"{quoted(name)}: {damage.problem}", remedy, severity)
 
 
 def _sequences_by_name(names: Names, inline: InlineSequences) -> dict[int, list[tuple[int, int]]]:

@@ -29,11 +29,12 @@ def check_pairs(
     inline = _inline_sequences(raw, columns)
     names = _names(raw, columns, inline)
     lookup = ProteinLookup(names, inline, sequences, fasta_issues, limits)
-    blank = (raw.frame == "").all(axis=1).to_numpy()
+    odd_rows = {row for row, _ in raw.odd_cells}
+    blank = (raw.frame == "").all(axis=1).to_numpy() & ~np.isin(np.arange(1, len(raw) + 1), list(odd_rows))
     issues = [
         *raw.issues,
         *_blank_rows(blank),
-        *_nameless(names, inline, blank, lookup),
+        *_nameless(names, inline, blank),
         *_issues_by_name(names, lookup),
         *_issues_by_cell(names, inline, lookup),
         *_self_pairs(names, lookup),
@@ -68,7 +69,8 @@ def _names(raw: RawTable, columns: ColumnMap, inline: InlineSequences) -> Names:
     codes, texts = pd.factorize(np.array(sides[0] + sides[1], dtype=object))
     codes = codes.reshape(2, len(raw)).astype(np.int64)
     kinds = {int(codes[cell]): kind for cell, kind in odd.items() if kind}
-    return Names(codes, [str(text) for text in texts], kinds)
+    formulas = frozenset(cell for cell, kind in odd.items() if kind == "formula")
+    return Names(codes, [str(text) for text in texts], kinds, formulas)
 
 
 def _blank_rows(blank: np.ndarray) -> Iterator[Issue]:
@@ -76,17 +78,17 @@ def _blank_rows(blank: np.ndarray) -> Iterator[Issue]:
         yield Issue(int(row), "", "The row is empty.", "Delete it or fill it in.")
 
 
-def _nameless(
-    names: Names, inline: InlineSequences, blank: np.ndarray, lookup: ProteinLookup
-) -> Iterator[Issue]:
+def _nameless(names: Names, inline: InlineSequences, blank: np.ndarray) -> Iterator[Issue]:
     """Rows, not blank, where a side has no name."""
-    code = _code_of(names, "")
-    if code in lookup.by_name:  # formulas without a result: the lookup has said so
-        return
     for side, letter in enumerate("AB"):
-        for row in np.flatnonzero((names.codes[side] == code) & ~blank):
-            what = "is missing" if inline.codes[side, row] == NONE else "has a sequence but no name"
-            yield Issue(int(row) + 1, "", f"Protein {letter} {what}.", "Write its name.")
+        for row in np.flatnonzero((names.codes[side] == _code_of(names, "")) & ~blank).tolist():
+            what, remedy = "is missing", "Write its name."
+            if (side, row) in names.formulas:
+                what = "is a formula without a stored result"
+                remedy = "Open the file in a spreadsheet program and save it, or write the name."
+            elif inline.codes[side, row] != NONE:
+                what = "has a sequence but no name"
+            yield Issue(row + 1, "", f"Protein {letter} {what}.", remedy)
 
 
 def _issues_by_name(names: Names, lookup: ProteinLookup) -> Iterator[Issue]:
