@@ -184,6 +184,12 @@ def test_the_tables_own_download_is_not_offered(results, page):
     expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
 
 
+def test_the_link_to_copy_is_the_address_of_the_results(results, page):
+    page.goto(results)
+    page.get_by_role("button", name="Link").click()
+    expect(page.get_by_test_id("stCode").filter(has_text="job=")).to_have_text(results)
+
+
 def test_a_selected_row_shows_the_two_sequences(results, page):
     page.goto(results)
     table = page.get_by_test_id("stDataFrame").first

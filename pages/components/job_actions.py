@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from esm2amp_core.jobs import Job
+from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import JOBS, RESULTS, open_job
 from pages.components.page import error_boundary
@@ -36,6 +37,11 @@ def delete(workspace: Workspace, job: Job) -> None:
                 st.rerun()
 
 
+def can_run_again(job: Job) -> bool:
+    """True for a finished prediction whose input is still there."""
+    return job.kind == PREDICT and job.state.is_finished and not job.results_removed
+
+
 def run_again(workspace: Workspace, job: Job) -> None:
     """Submit the same input with the same choices as a new job, and go there."""
     open_job(workspace.rerun(job.id).id)
@@ -49,7 +55,7 @@ def show_actions(workspace: Workspace, job: Job) -> None:
             st.code(job_address(job.id), language=None)
         if st.button("Rename", icon=":material/edit:"):
             rename(workspace, job)
-        if job.state.is_finished and st.button("Run again", icon=":material/replay:"):
+        if can_run_again(job) and st.button("Run again", icon=":material/replay:"):
             run_again(workspace, job)
         if job.state.is_finished and st.button("Delete", icon=":material/delete:"):
             delete(workspace, job)

@@ -9,7 +9,8 @@ import streamlit as st
 from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
-from pages.components.job_actions import delete, rename, run_again
+from pages.components import state
+from pages.components.job_actions import can_run_again, delete, rename, run_again
 from pages.components.job_status import state_badge
 from pages.components.navigation import MODELS, RESULTS, open_job
 from pages.components.page import error_boundary
@@ -22,6 +23,7 @@ STATES = {"All": (), "Waiting": (JobState.QUEUED,), "Running": (JobState.RUNNING
           "Failed": (JobState.FAILED,), "Cancelled": (JobState.CANCELLED,)}  # fmt: skip
 
 OPEN, CANCEL, AGAIN, RENAME, DELETE = "Open", "Cancel", "Run again", "Rename", "Delete"
+QUESTIONS = {RENAME: rename, DELETE: delete}
 
 
 def show_jobs(workspace: Workspace) -> None:
@@ -34,6 +36,10 @@ def show_jobs(workspace: Workspace) -> None:
     unfinished = workspace.jobs.count(states=(JobState.QUEUED, JobState.RUNNING))
     every = POLL_SECONDS if unfinished else None
     st.fragment(_list, run_every=every)(workspace, search, STATES[chosen], unfinished)
+    # Out here a question stays open; the list is drawn anew every other second and would close it.
+    if asked := state.take_question():
+        action, job_id = asked
+        QUESTIONS[action](workspace, workspace.jobs.get(job_id))
 
 
 def _list(workspace: Workspace, search: str, states: Sequence[JobState], n_unfinished: int) -> None:
@@ -61,13 +67,13 @@ def _heading() -> None:
 
 
 def _line(workspace: Workspace, job: Job) -> None:
-    title, state, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
+    title, badge, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
     label = literal(job.title, limit=60)
     if job.kind == PREDICT:
         title.page_link(RESULTS, label=label, query_params={"job": job.id})
     else:
         title.page_link(MODELS, label=label)
-    with state:
+    with badge:
         state_badge(job)
     with rows:
         _show_rows(job)
@@ -95,7 +101,7 @@ def _show_rows(job: Job) -> None:
 def _possible(job: Job) -> list[str]:
     if not job.state.is_finished:
         return [OPEN, CANCEL, RENAME]
-    return [OPEN, *([AGAIN] if job.kind == PREDICT else []), RENAME, DELETE]
+    return [OPEN, *([AGAIN] if can_run_again(job) else []), RENAME, DELETE]
 
 
 def _do(action: str, workspace: Workspace, job: Job) -> None:
@@ -106,7 +112,6 @@ def _do(action: str, workspace: Workspace, job: Job) -> None:
         st.rerun()
     elif action == AGAIN:
         run_again(workspace, job)
-    elif action == RENAME:
-        rename(workspace, job)
-    elif action == DELETE:
-        delete(workspace, job)
+    else:
+        state.ask(action, job.id)
+        st.rerun()

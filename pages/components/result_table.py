@@ -35,7 +35,8 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         job = workspace.jobs.get(job_id)
         frame = load_results(workspace, job).frame
         if frame.empty:
-            st.caption("Rows appear here as they are done.")
+            finished = job.state.is_finished
+            st.caption("No row was scored." if finished else "Rows appear here as they are done.")
             return
         matching = choose_filter(job).apply(frame)
         shown = matching.head(SHOWN_ROWS)

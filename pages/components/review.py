@@ -124,7 +124,13 @@ def show_issues(draft: Draft) -> None:
     )
     if len(issues) > SHOWN_ISSUES:
         st.caption(f"The first {SHOWN_ISSUES:,} of {len(issues):,} are listed.")
-    _show_table(table, "Problems of the input", placeholder="all")
+    text = st.column_config.TextColumn
+    st.dataframe(
+        table, hide_index=True, alt="Problems of the input", placeholder="all",
+        height=min(38 + 35 * len(table), 388),
+        column_config={"Row": st.column_config.NumberColumn(width=60), "Kind": text(width=80),
+                       "Value": text(width=120), "Problem": text(width=430), "What to do": text(width=400)},
+    )  # fmt: skip
 
 
 def mend_rows(draft: Draft) -> None:
@@ -143,7 +149,10 @@ def mend_rows(draft: Draft) -> None:
             # Row n of the pairs is line n - 1 of the raw table.
             numbers = pd.Index(bad[:MENDED_ROWS], name="Row")
             rows = draft.raw.frame.iloc[numbers - 1]
-            edited = st.data_editor(rows.set_axis(numbers), disabled=["_index"], alt="Rows with errors")
+            edited = st.data_editor(
+                rows.set_axis(numbers), disabled=["_index"], alt="Rows with errors",
+                column_config={name: st.column_config.TextColumn(width="medium") for name in rows.columns},
+            )  # fmt: skip
             fasta = st.text_area(
                 "More sequences (FASTA)", height=100, placeholder=">Q00987\nMCNTNMSVPTDGAVTTSQIPASEQETLVRP…"
             )
@@ -161,6 +170,6 @@ def _check_again(draft: Draft, rows: pd.DataFrame, fasta: str) -> None:
     st.rerun()
 
 
-def _show_table(table: pd.DataFrame, name: str, *, placeholder: str = "–") -> None:
+def _show_table(table: pd.DataFrame, name: str) -> None:
     height = min(38 + 35 * max(len(table), 1), 320)
-    st.dataframe(table, hide_index=True, alt=name, placeholder=placeholder, height=height)
+    st.dataframe(table, hide_index=True, alt=name, placeholder="–", height=height)

@@ -12,6 +12,7 @@ from pages.components.draft import Draft
 DRAFT = "draft"
 N_EDITS = "n_edits"
 TERMS = "terms"
+QUESTION = "question"
 
 
 def get_draft() -> Draft | None:
@@ -48,3 +49,13 @@ def keep_terms(model: str, terms: str) -> None:
 def drop_terms() -> None:
     """Forget them: they were accepted."""
     st.session_state.pop(TERMS, None)
+
+
+def ask(action: str, job_id: str) -> None:
+    """Have the next run of the page ask the person about an action on a job."""
+    st.session_state[QUESTION] = (action, job_id)
+
+
+def take_question() -> tuple[str, str] | None:
+    """The action and the job to ask about now, once."""
+    return st.session_state.pop(QUESTION, None)
