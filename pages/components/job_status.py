@@ -12,6 +12,10 @@ from pages.components.page import error_boundary
 from pages.components.text import count, duration, literal
 
 POLL_SECONDS = 1.0
+SETTLING_SECONDS = 5.0
+
+UNITS = {"Reading sequences with the language model": "residues", "Scoring pairs": "pairs"}
+"""What a stage counts; one that is not listed shows bare numbers."""
 
 BADGES = {
     JobState.QUEUED: ("waiting", "gray", ":material/schedule:"),
@@ -74,13 +78,15 @@ def _queue_words(position: int | None) -> str:
 
 def _progress_words(job: Job, now: datetime) -> str:
     """For example: ``1,200 of 5,000 · 310 per second · about 12 seconds left``."""
-    if not job.stage_total:
-        return "Loading the model."
-    words = [f"{job.stage_done:,} of {job.stage_total:,}"]
-    if job.stage_started and job.stage_done:
-        rate = job.stage_done / max((now - job.stage_started).total_seconds(), 1e-3)
-        words.append(f"{rate:,.0f} per second" if rate >= 1 else f"{rate * 60:,.1f} per minute")
+    if job.stage_total <= 1:  # a step that cannot say how far it is
+        return "This takes a few seconds the first time."
+    words = [f"{job.stage_done:,} of {job.stage_total:,} {UNITS.get(job.stage, '')}".strip()]
+    seconds = (now - job.stage_started).total_seconds() if job.stage_started else 0
     left = job.seconds_left(now)
-    if left is not None and left >= 1:
-        words.append(f"about {duration(left)} left for this step")
+    # What was kept from earlier jobs counts as done at once, so that an early rate promises too much.
+    if left is None or left < 1 or seconds < SETTLING_SECONDS:
+        return words[0]
+    rate = job.stage_done / seconds
+    words.append(f"{rate:,.0f} per second" if rate >= 1 else f"{rate * 60:,.1f} per minute")
+    words.append(f"about {duration(left)} left for this step")
     return " · ".join(words)
