@@ -1,9 +1,13 @@
 """Fixtures that several test files share. Heavy imports wait for the fixture that needs them."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# Tiny models gain nothing from threads, and threads that wait for each other cost much on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,16 @@ def test_rows_with_errors_give_exit_code_3_and_the_file(esm2amp):
     assert table["probability"][1] == ""
 
 
+def test_columns_with_other_names_can_be_mapped(esm2amp):
+    text = PAIRS.replace("protein_a,protein_b", "bait molecule,prey")
+    Path("pairs.csv").write_text(text, encoding="utf-8")
+    arguments = ("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "out.csv")
+    assert esm2amp(*arguments)[0] == 2
+    assert esm2amp(*arguments, "--columns", "bait molecule,prey")[0] == 0
+    assert list(pd.read_csv("out.csv")["protein_a"]) == ["UBQ", "P01308", "UBQ"]
+    assert esm2amp(*arguments, "--columns", "bait molecule")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
+from esm2amp_core.columns import ColumnMap
 from esm2amp_core.errors import SequenceError, Severity, UserError
 from esm2amp_core.settings import Settings
 
@@ -22,13 +23,16 @@ def predict(
     output: Annotated[Path, typer.Option("-o", "--output", help="Results: .csv, .parquet or .xlsx.")],
     sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
+    columns: Annotated[
+        str, typer.Option(help="Columns of A, B and their sequences: 'bait,prey' or 'bait,prey,seq1,seq2'.")
+    ] = "",
     precision: Precision = "",
     device: Device = "",
 ) -> None:
     """Score every pair of a table; each row comes back, in order, with a result or a reason.
 
-    A column mapping is not needed when the columns are called protein_a, protein_b (and
-    sequence_a, sequence_b), Protein1, Protein2, ProteinA, ProteinB or id1, id2.
+    Columns called protein_a, protein_b (and sequence_a, sequence_b), Protein1, Protein2, ProteinA,
+    ProteinB or id1, id2 are recognised; for others name them with --columns.
     """
     from esm2amp_core.exports import check_suffix, write
     from esm2amp_core.pairs import read_pairs
@@ -37,7 +41,11 @@ def predict(
     _check_folder(output)
     settings = Settings.from_environment()
     table = read_pairs(
-        pairs, sequences=sequences, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
+        pairs,
+        sequences=sequences,
+        columns=_column_map(columns),
+        max_pairs=settings.max_pairs,
+        max_file_mb=settings.max_file_mb,
     )
     from esm2amp_core.predictor import Predictor  # after the input: a bad file need not wait for torch
 
@@ -94,6 +102,16 @@ def embed(
     NOTES.print(f"{len(kept):,} proteins written to {output}; {n_failed:,} left out for the reasons above.")
     if n_failed:
         raise typer.Exit(SOME_ROWS_FAILED)
+
+
+def _column_map(columns: str) -> ColumnMap | None:
+    """The mapping in ``--columns``; None where the columns are to be recognised."""
+    if not columns:
+        return None
+    names = [name.strip() for name in columns.split(",")]
+    if len(names) not in (2, 4) or not all(names):
+        raise UserError(f"--columns is {columns!r}.", hint="Name two columns, or four: bait,prey,seq1,seq2.")
+    return ColumnMap(*names)
 
 
 def _check_folder(output: Path) -> None:
