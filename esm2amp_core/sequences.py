@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, pairwise
 from pathlib import Path
 
 from esm2amp_core.errors import Issue, SequenceError, Severity, quoted
@@ -17,6 +18,8 @@ STANDARD = frozenset("ACDEFGHIKLMNPQRSTVWY")
 RARE = frozenset("BZUOX")
 """Letters that ESM-2's vocabulary holds but that say little: accepted with a warning."""
 MIN_RESIDUES = 10
+MAX_ENTRIES = 500_000
+"""Proteins that are read from one FASTA text: more than any proteome has."""
 _UNKNOWN = re.compile(f"[^{''.join(sorted(STANDARD | RARE))}]")
 _NUCLEOTIDES = frozenset("ACGTUN")
 
@@ -204,9 +207,13 @@ def _records(text: str) -> Iterator[_Record]:
             f"This is not FASTA: it begins with {quoted(first)} instead of a line that starts with '>'.",
             hint="Write a line '>name' above each sequence. A table of protein pairs is given as the pairs.",
         )
-    entries = re.split(r"^>", re.sub(r"^;.*\n?", "", text, flags=re.MULTILINE), flags=re.MULTILINE)[1:]
-    for number, entry in enumerate(entries, start=1):
-        header, _, body = entry.partition("\n")
+    text = re.sub(r"^;.*\n?", "", text, flags=re.MULTILINE)  # comments, as the oldest programs wrote them
+    starts = [match.start() for match in islice(re.finditer("^>", text, re.MULTILINE), MAX_ENTRIES + 1)]
+    if len(starts) > MAX_ENTRIES:
+        raise SequenceError(f"The FASTA has more than {MAX_ENTRIES:,} entries.",
+                            hint="Leave out the proteins that no pair uses.")
+    for number, (start, stop) in enumerate(pairwise([*starts, len(text)]), start=1):
+        header, _, body = text[start + 1 : stop].partition("\n")
         sequence, notes = clean_sequence(body)
         yield _Record(number, header.strip(), sequence, tuple(notes))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from esm2amp_core.errors import Issue, PairError, quoted
-from esm2amp_core.files.cells import OddCell
+from esm2amp_core.files.cells import Cells, OddCell
 from esm2amp_core.files.delimited import read_delimited
 from esm2amp_core.files.package import is_workbook
 from esm2amp_core.files.text import check_size, decode
@@ -83,9 +83,10 @@ def read_table(
         If it is no table, is empty, too large, damaged or in a format that is not read.
     """
     check_size(len(data), filename, max_file_mb=max_file_mb)
-    if isinstance(data, bytes) and is_workbook(data, filename):
+    in_cells = isinstance(data, bytes) and is_workbook(data, filename)
+    if in_cells:
         cells = read_workbook(
-            data, filename, max_rows=max_pairs, max_columns=MAX_COLUMNS, max_mb=4 * max_file_mb
+            data, filename, max_rows=max_pairs, max_columns=MAX_COLUMNS, max_mb=3 * max_file_mb
         )
     else:
         text = decode(data, filename)
@@ -95,14 +96,16 @@ def read_table(
                 hint="Give it as the sequences, and a table with two columns of protein names as the pairs.",
             )
         cells = read_delimited(text, filename, max_rows=max_pairs, max_columns=MAX_COLUMNS)
+    return _to_table(cells, filename, separated=not in_cells)
+
+
+def _to_table(cells: Cells, filename: str, *, separated: bool) -> RawTable:
+    """Find the header, name the columns, bring all rows to one width.
+
+    Where cells are `separated` by a character, a row with too many has been torn apart; in a workbook,
+    somebody has written beside the table.
+    """
     rows, notes, odd = cells.rows, list(cells.notes), cells.odd
-    return _to_table(rows, notes, odd, filename)
-
-
-def _to_table(
-    rows: list[list[str]], notes: list[str], odd: dict[tuple[int, int], OddCell], filename: str
-) -> RawTable:
-    """Find the header, name the columns, bring all rows to one width."""
     odd_rows = {row for row, _ in odd}
     while rows and not any(rows[-1]) and len(rows) - 1 not in odd_rows:
         rows.pop()
@@ -121,12 +124,12 @@ def _to_table(
     if numbered and set(widths) == {len(header) + 1}:
         header.insert(0, "row name")  # R's write.table numbers the rows in a column without name
     width = max([len(header), *widths])
-    # Where every row is as wide, a column has no name; where some are, their cells were torn apart.
-    torn = set(widths) != {width}
+    # Where every row is as wide, a column has no name.
+    torn = separated and set(widths) != {width}
     issues = [
-        Issue(i, cells[len(header)], f"The row has {n} cells, but the header has {len(header)}.",
+        Issue(i, row[len(header)], f"The row has {n} cells, but the header has {len(header)}.",
               "Put a cell that contains the separator in quotation marks.")
-        for i, (cells, n) in enumerate(zip(body, widths, strict=True), start=1) if torn and n > len(header)
+        for i, (row, n) in enumerate(zip(body, widths, strict=True), start=1) if torn and n > len(header)
     ]
     names = unique_names([*header, *[""] * (width - len(header))])
     padded = [row[:width] + [""] * (width - len(row)) for row in body]

@@ -304,6 +304,17 @@ def test_cells_with_errors_or_formulas_without_result_are_errors():
     assert "shows an error" in errors_of(table, 2)
 
 
+def test_a_formula_without_result_for_a_sequence_is_told():
+    table = pairs(workbook([["id1", "id2", "seq1", "seq2"], ["x", "y", "=A9", B]]), fasta="")
+    assert "sequence of protein A is a formula" in errors_of(table, 1)
+
+
+def test_a_remark_beside_the_table_of_a_workbook_is_carried():
+    table = pairs(workbook([["id1", "id2"], ["P1", "P2"], ["P1", "P3", "look here"]]))
+    assert table.issues == ()
+    assert table.frame["column 3"].tolist() == ["", "look here"]
+
+
 def test_a_row_torn_apart_by_a_separator_is_an_error():
     assert rows_with(pairs("id1,id2,note\nP1,P2,a\nP1,P2,a,b\n"), Severity.ERROR) == {2}
 

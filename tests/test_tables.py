@@ -239,6 +239,13 @@ def test_the_first_sheet_with_data_is_read_and_named():
     assert "'mine'" in raw.notes[0]
 
 
+def test_half_characters_become_replacement_characters():
+    rows = '<row><c t="str"><v>id1_xD800_</v></c></row>'
+    raw = read_table(repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet_xml(rows)))
+    assert list(raw.frame) == ["id1\ufffd"]
+    assert list(read_table("id1\ud800,id2\n").frame) == ["id1\ufffd", "id2"]
+
+
 def test_a_lying_dimension_changes_nothing():
     xml = zipfile.ZipFile(io.BytesIO(workbook(ROWS))).read(SHEET)
     lying = xml.replace(b'ref="A1:C3"', b'ref="A1:A1"')

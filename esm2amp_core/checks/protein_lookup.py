@@ -92,8 +92,9 @@ class ProteinLookup:
         for issue in fasta_issues:
             self._fasta.setdefault(issue.value, []).append(issue)
         self._given = _sequences_by_name(names, inline)
-        known = dict.fromkeys([*sequences, *(names.texts[code] for code in self._given)])
-        self._suggester = Suggester(known)
+        # Whole headers are names too, but nobody means them.
+        short = (name for name, protein in sequences.items() if " " not in name or name == protein.id)
+        self._suggester = Suggester(dict.fromkeys([*short, *(names.texts[code] for code in self._given)]))
         for code, name in enumerate(names.texts):
             if not name:
                 continue  # a problem of its row

@@ -17,6 +17,8 @@ from esm2amp_core.tables import RawTable
 # What str.strip takes for blanks, and three characters that are not seen either: U+200B, U+2060, U+FEFF.
 _BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u2060\ufeff"
 
+_FORMULA_REMEDY = "Open the file in a spreadsheet program and save it, or write the value."
+
 
 def check_pairs(
     raw: RawTable,
@@ -35,6 +37,7 @@ def check_pairs(
         *raw.issues,
         *_blank_rows(blank),
         *_nameless(names, inline, blank),
+        *_formulas_for_sequences(raw, columns),
         *_issues_by_name(names, lookup),
         *_issues_by_cell(names, inline, lookup),
         *_self_pairs(names, lookup),
@@ -84,11 +87,19 @@ def _nameless(names: Names, inline: InlineSequences, blank: np.ndarray) -> Itera
         for row in np.flatnonzero((names.codes[side] == _code_of(names, "")) & ~blank).tolist():
             what, remedy = "is missing", "Write its name."
             if (side, row) in names.formulas:
-                what = "is a formula without a stored result"
-                remedy = "Open the file in a spreadsheet program and save it, or write the name."
+                what, remedy = "is a formula without a stored result", _FORMULA_REMEDY
             elif inline.codes[side, row] != NONE:
                 what = "has a sequence but no name"
             yield Issue(row + 1, "", f"Protein {letter} {what}.", remedy)
+
+
+def _formulas_for_sequences(raw: RawTable, columns: ColumnMap) -> Iterator[Issue]:
+    chosen = {columns.sequence_a: "A", columns.sequence_b: "B"}
+    for (row, position), cell in raw.odd_cells.items():
+        letter = chosen.get(raw.frame.columns[position])
+        if letter and cell.kind == "formula" and row > 0:
+            problem = f"The sequence of protein {letter} is a formula without a stored result."
+            yield Issue(row, "", problem, _FORMULA_REMEDY)
 
 
 def _issues_by_name(names: Names, lookup: ProteinLookup) -> Iterator[Issue]:

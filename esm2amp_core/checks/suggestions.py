@@ -30,7 +30,7 @@ class Suggester:
             for known in self._known:
                 self._by_core.setdefault(_core(known), []).append(known)
         if same := self._by_core.get(_core(name)):
-            return same[:3]
+            return sorted(same, key=len)[:3]
         if len(name) > 100 or self._left < len(self._known):
             return []
         self._left -= len(self._known)

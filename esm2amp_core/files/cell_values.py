@@ -9,6 +9,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
 from esm2amp_core.files.cells import OddCell
+from esm2amp_core.files.text import whole_characters
 
 _EAST_ASIAN_DATES = frozenset([*range(27, 37), *range(50, 59)])
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -19,7 +20,7 @@ def unescape(text: str) -> str:
     """Text of a workbook with its escapes resolved: ``_x000D_`` is a carriage return."""
     if "_x" not in text:
         return text
-    return _ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text)
+    return whole_characters(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
 
 
 def format_code(format_id: int, own: dict[int, str]) -> str:

@@ -57,7 +57,7 @@ def too_many_columns(name: str, max_columns: int) -> PairError:
 
 def too_many_cells(name: str, limit: int) -> PairError:
     """The error for a table with more filled cells than are accepted."""
-    return PairError(f"{name} has more than {limit:,} filled cells.",
+    return PairError(f"{name} has more than {limit:,} cells.",
                      hint="Remove columns that are not needed.")
 
 

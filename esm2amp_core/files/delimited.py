@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from esm2amp_core.errors import PairError
 from esm2amp_core.files.cells import Cells, max_cells, too_many_cells, too_many_columns, too_many_rows
-from esm2amp_core.files.text import plain_line_ends
+from esm2amp_core.files.text import lines
 
 # The size of the file bounds a cell; csv's own limit would refuse a titin.
 csv.field_size_limit(2**31 - 1)
@@ -18,6 +17,7 @@ csv.field_size_limit(2**31 - 1)
 _DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 50
+_MAX_BLANK_ROWS = 3_000_000
 GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 """How exports write a cell that a spreadsheet could take for a formula: with one more quote in front."""
 
@@ -36,19 +36,34 @@ def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> 
         text = text[declared.end() :]
     else:
         delimiter = find_delimiter(text[:_SAMPLE_CHARACTERS])
-    rows = []
-    n_cells = 0
-    pool: dict[str, str] = {}
-    for row in _split(text, delimiter, name):
-        if len(row) > max_columns:
+    if delimiter is None:
+        split = _split_blanks(text, max_columns)
+    else:
+        # csv makes all cells of a row before it hands them over.
+        if text.count(delimiter) > max_cells(max_rows) and _widest(text, delimiter) > 100 * max_columns:
             raise too_many_columns(name, max_columns)
+        split = _split_quoted(text, delimiter, name)
+    rows: list[list[str]] = []
+    n_cells = n_blank = 0
+    pool: dict[str, str] = {}
+    for row in split:
+        if len(row) > max_columns and any(row[max_columns:]):
+            raise too_many_columns(name, max_columns)
+        if not any(row):  # kept only if a filled row follows: files may end in very many
+            n_blank += 1
+            if n_blank > _MAX_BLANK_ROWS:
+                raise too_many_rows(name, max_rows)
+            continue
+        if rows:  # blank rows above the header do not count
+            rows += [[] for _ in range(min(n_blank, max_rows + 2))]
+        n_blank = 0
+        if len(rows) > max_rows:
+            raise too_many_rows(name, max_rows)
         # One object per distinct text: long sequences repeat from row to row.
         rows.append([pool.setdefault(cell, cell) for cell in row])
         n_cells += len(row)
         if n_cells > max_cells(max_rows):
             raise too_many_cells(name, max_cells(max_rows))
-        if len(rows) > max_rows + 1 and any(row):
-            raise too_many_rows(name, max_rows)
     for row in rows:
         for i, cell in enumerate(row):
             if cell[:1] == "'" and GUARDED.match(cell):
@@ -60,7 +75,7 @@ def find_delimiter(sample: str) -> str | None:
     """The delimiter by which most rows of the sample have the same number of cells; None for blanks."""
     best, best_share = None, 0.0
     for delimiter in _DELIMITERS:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        rows = csv.reader(lines(sample), delimiter=delimiter)
         first = [row for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False)]
         widths = [len(row) for row in first if any(row)] or [len(row) for row in first]
         counts = Counter(width for width in widths if width > 1)
@@ -70,23 +85,22 @@ def find_delimiter(sample: str) -> str | None:
     return best
 
 
-def _split(text: str, delimiter: str | None, name: str) -> Iterator[list[str]]:
-    if delimiter is None:
-        return _split_blanks(text)
-    return _split_quoted(text, delimiter, name)
+def _widest(text: str, delimiter: str) -> int:
+    """Delimiters in the line that has most of them."""
+    return max(line.count(delimiter) for line in lines(text))
 
 
-def _split_blanks(text: str) -> Iterator[list[str]]:
+def _split_blanks(text: str, max_columns: int) -> Iterator[list[str]]:
     """Rows of text whose columns are aligned with blanks: two or more of them, or else single ones."""
-    lines = plain_line_ends(text).split("\n")
-    filled = [line.strip() for line in lines[:_SAMPLE_ROWS] if line.strip()]
-    wide = sum(bool(re.search(r"\s{2,}", line)) for line in filled) > len(filled) / 2
-    for line in lines:
-        yield re.split(r"\s{2,}" if wide else r"\s+", line.strip())
+    sample = [line for _, line in zip(range(_SAMPLE_ROWS), lines(text), strict=False) if line.strip()]
+    wide = sum(bool(re.search(r"\s{2,}", line.strip())) for line in sample) > len(sample) / 2
+    blanks = re.compile(r"\s{2,}" if wide else r"\s+")
+    for line in lines(text):
+        yield blanks.split(line.strip(), maxsplit=max_columns)
 
 
 def _split_quoted(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines(text), delimiter=delimiter, strict=True)
     lenient = False
     start = 0
     try:
@@ -99,5 +113,5 @@ def _split_quoted(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
                             hint="Close it or remove it.") from None
         lenient = True
     if lenient:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = csv.reader(lines(text), delimiter=delimiter)
         yield from (row for row in rows if rows.line_num > start)

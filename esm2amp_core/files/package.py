@@ -6,6 +6,7 @@ import io
 import posixpath
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Protocol
 from xml.parsers import expat
 
@@ -116,8 +117,16 @@ class Package:
     def _parser(self, handler: Handler) -> expat.XMLParserType:
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler = lambda tag, attributes: handler.start(_local(tag), attributes)
-        parser.EndElementHandler = lambda tag: handler.end(_local(tag))
+        parser.buffer_size = 1 << 16
+
+        def begin(tag: str, attributes: dict[str, str]) -> None:
+            """Decide by the root whether names have a prefix, which few programs write."""
+            prefixed = ":" in tag
+            start, end = (_without_prefix(handler) if prefixed else (handler.start, handler.end))
+            parser.StartElementHandler, parser.EndElementHandler = start, end
+            start(tag, attributes)
+
+        parser.StartElementHandler = begin
         parser.CharacterDataHandler = handler.text
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         return parser
@@ -132,5 +141,7 @@ class Package:
                          hint="Remove sheets and columns that are not needed, or save it as CSV.")
 
 
-def _local(tag: str) -> str:
-    return tag.rpartition(":")[2] if ":" in tag else tag
+def _without_prefix(handler: Handler) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The handler's methods for elements such as ``x:row``."""
+    return (lambda tag, attributes: handler.start(tag.rpartition(":")[2], attributes),
+            lambda tag: handler.end(tag.rpartition(":")[2]))

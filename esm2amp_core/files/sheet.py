@@ -1,57 +1,37 @@
-"""Readers of a workbook's XML parts; each sees one element at a time and keeps what is needed."""
+"""Readers of a workbook's cells and texts; each sees one element at a time and keeps what is needed."""
 
 from __future__ import annotations
 
 from esm2amp_core.errors import PairError
-from esm2amp_core.files.cell_values import NumberFormat, format_code, plain_number, unescape
+from esm2amp_core.files.cell_values import NumberFormat, plain_number, unescape
 from esm2amp_core.files.cells import Cells, OddCell, too_many_cells, too_many_columns, too_many_rows
 
-
-class Elements:
-    """Collects the attributes of the elements with some names; a `Handler`."""
-
-    def __init__(self, *tags: str) -> None:
-        self.found: list[tuple[str, dict[str, str]]] = []
-        self._tags = frozenset(tags)
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """See `Handler`."""
-        if tag in self._tags:
-            self.found.append((tag, {key.rpartition(":")[2]: value for key, value in attributes.items()}))
-
-    def end(self, tag: str) -> None:
-        """See `Handler`."""
-
-    def text(self, text: str) -> None:
-        """See `Handler`."""
+_MAX_CHARACTERS = 1_000_000
+"""Text of one cell: thirty times what a spreadsheet program can hold."""
+_BLANKS_PER_CELL = 5
+"""Formatted but empty cells that are looked at, for each filled one that is accepted."""
 
 
-class Styles:
-    """Number format of each cell style; a `Handler` of ``styles.xml``."""
+class _Text:
+    """The text of one cell, which may arrive in pieces."""
 
-    def __init__(self, *, from_1904: bool) -> None:
-        self._from_1904 = from_1904
-        self._own: dict[int, str] = {}
-        self._inside = False
-        self.formats: list[NumberFormat] = []
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.clear()
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        """See `Handler`."""
-        if tag == "numFmt":
-            self._own[int(attributes["numFmtId"])] = attributes["formatCode"]
-        elif tag == "cellXfs":
-            self._inside = True
-        elif tag == "xf" and self._inside:
-            code = format_code(int(attributes.get("numFmtId", 0)), self._own)
-            self.formats.append(NumberFormat(code, from_1904=self._from_1904))
+    def clear(self) -> None:
+        self._parts: list[str] = []
+        self._n_characters = 0
 
-    def end(self, tag: str) -> None:
-        """See `Handler`."""
-        if tag == "cellXfs":
-            self._inside = False
+    def add(self, text: str) -> None:
+        self._parts.append(text)
+        self._n_characters += len(text)
+        if self._n_characters > _MAX_CHARACTERS:
+            raise PairError(f"{self._name} has a cell of more than {_MAX_CHARACTERS:,} characters.",
+                            hint="Shorten it.")
 
-    def text(self, text: str) -> None:
-        """See `Handler`."""
+    def __str__(self) -> str:
+        return "".join(self._parts)
 
 
 class SharedStrings:
@@ -60,7 +40,7 @@ class SharedStrings:
     def __init__(self, name: str, max_strings: int) -> None:
         self.texts: list[str] = []
         self._name, self._max = name, max_strings
-        self._parts: list[str] = []
+        self._text = _Text(name)
         self._in_text = self._in_phonetic = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -68,7 +48,7 @@ class SharedStrings:
         if tag == "t":
             self._in_text = not self._in_phonetic
         elif tag == "si":
-            self._parts = []
+            self._text.clear()
         elif tag == "rPh":
             self._in_phonetic = True
 
@@ -79,14 +59,14 @@ class SharedStrings:
         elif tag == "rPh":
             self._in_phonetic = False
         elif tag == "si":
-            self.texts.append(unescape("".join(self._parts)))
+            self.texts.append(unescape(str(self._text)))
             if len(self.texts) > self._max:
                 raise too_many_cells(self._name, self._max)
 
     def text(self, text: str) -> None:
         """See `Handler`."""
         if self._in_text:
-            self._parts.append(text)
+            self._text.add(text)
 
 
 class Sheet:
@@ -114,16 +94,19 @@ class Sheet:
         self._odd: dict[tuple[int, int], OddCell] = {}
         self._columns: dict[str, int] = {}
         self._row = self._column = -1
-        self._n_cells = 0
+        self._n_cells = self._n_seen = 0
         self._attributes: dict[str, str] = {}
-        self._parts: list[str] = []
+        self._text = _Text(name)
         self._collecting = self._in_phonetic = self._has_formula = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """See `Handler`."""
         if tag == "c":
+            self._n_seen += 1
+            if self._n_seen > _BLANKS_PER_CELL * self._max_cells:
+                raise too_many_cells(self._name, _BLANKS_PER_CELL * self._max_cells)
             self._attributes = attributes
-            self._parts = []
+            self._text.clear()
             self._has_formula = False
             reference = attributes.get("r")
             self._column = self._column + 1 if reference is None else self._position(reference)
@@ -150,7 +133,7 @@ class Sheet:
     def text(self, text: str) -> None:
         """See `Handler`."""
         if self._collecting:
-            self._parts.append(text)
+            self._text.add(text)
 
     def _position(self, reference: str) -> int:
         """Column of a cell such as AB12, from 0."""
@@ -163,7 +146,7 @@ class Sheet:
         return self._columns[letters]
 
     def _finish_cell(self) -> None:
-        text, odd = self._value("".join(self._parts))
+        text, odd = self._value(str(self._text))
         if not text and odd is None:
             return
         if not 0 <= self._column < self._max_columns:

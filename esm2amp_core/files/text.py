@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from esm2amp_core.errors import PairError, UserError
@@ -35,6 +36,7 @@ _FORMATS = (
     (b"{\\rtf", "a text-processor document (RTF)", "Save it as plain text."),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -84,7 +86,7 @@ def check_size(
 def decode(data: bytes | str, name: str = "The text", *, error: type[UserError] = PairError) -> str:
     """Text of a file: UTF-8, UTF-16 or UTF-32 with or without mark, else Windows-1252.
 
-    Line ends stay as they are. Half characters (lone surrogates), which cannot be stored, become U+FFFD.
+    Line ends stay as they are.
 
     Raises
     ------
@@ -96,6 +98,11 @@ def decode(data: bytes | str, name: str = "The text", *, error: type[UserError] 
     sample = text[:100_000]
     if len(_CONTROL.findall(sample)) > max(8, len(sample) / 50):
         raise error(f"{name} is not a text file.", hint="Give FASTA, CSV, TSV or XLSX.")
+    return whole_characters(text)
+
+
+def whole_characters(text: str) -> str:
+    """Text without half characters (lone surrogates), which cannot be stored: they become U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
 
 
@@ -128,6 +135,11 @@ def _unmarked_encoding(data: bytes) -> str:
         # Latin-1 accepts every byte; of its two readings, Windows' is the one that people's files have.
         return "cp1252" if not set(data) & set(b"\x81\x8d\x8f\x90\x9d") else "latin-1"
     return "utf-8"
+
+
+def lines(text: str) -> Iterator[str]:
+    """Lines with their ends (LF, CR LF or CR), one after the other without a copy of the whole."""
+    return (match.group() for match in _LINE.finditer(text))
 
 
 def plain_line_ends(text: str) -> str:

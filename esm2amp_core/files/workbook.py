@@ -7,7 +7,8 @@ import posixpath
 from esm2amp_core.errors import PairError, quoted
 from esm2amp_core.files.cells import Cells, max_cells
 from esm2amp_core.files.package import Package
-from esm2amp_core.files.sheet import Elements, SharedStrings, Sheet, Styles
+from esm2amp_core.files.sheet import SharedStrings, Sheet
+from esm2amp_core.files.workbook_parts import Elements, Styles
 
 _BOOK = "xl/workbook.xml"
 
