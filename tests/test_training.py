@@ -14,7 +14,8 @@ from esm2amp_core.predictor import Predictor
 from esm2amp_core.selfcheck import run_self_check
 from esm2amp_core.training import pretrain, starter
 from esm2amp_core.training.evaluate import fit_temperature, log_loss, measure
-from esm2amp_core.training.fit import FitSettings, LabelledPairs, fit, score
+from esm2amp_core.training.fit import FitSettings, LabelledPairs, fit, merge, score
+from esm2amp_core.training.warm_start import WarmStartSettings, warm_score, warm_start
 
 TINY = {"layers": 2, "width": 16, "heads": 2, "feed_forward": 32, "batch_tokens": 128,
         "windows": ((16, 0.5), (32, 0.5))}  # fmt: skip
@@ -168,6 +169,24 @@ def test_a_pair_is_a_tokens_then_b_tokens():
     assert torch.equal(tokens[0], torch.cat([pairs.features[a], pairs.features[b]]))
 
 
+def test_the_warm_start_agrees_with_the_whole_network_and_leaves_attention_alone():
+    torch.manual_seed(0)
+    classifier = Amps(16, layers=1, heads=2, feedforward=32, hidden1=16, hidden2=8, dropout=0.1)
+    before = classifier.transformer_encoder.layers[0].self_attn.in_proj_weight.clone()
+    pairs = toy_pairs(300, 1)
+    warm_start(classifier, toy_pairs(800, 0), pairs, WarmStartSettings(epochs=8, batch_pairs=64, rate=1e-2))
+    assert metrics.roc_auc_score(pairs.labels, score(classifier, pairs)) > 0.9
+    assert_allclose(warm_score(classifier, pairs), score(classifier, pairs), atol=1e-4)
+    assert torch.equal(before, classifier.transformer_encoder.layers[0].self_attn.in_proj_weight)
+
+
+def test_merged_tokens_keep_the_proteins_apart():
+    tokens = torch.cat([torch.zeros(3, 10, 4), torch.ones(3, 10, 4)], dim=1)
+    merged = merge(tokens, 2)
+    assert torch.equal(merged, torch.tensor([0.0, 0.0, 1.0, 1.0])[None, :, None].expand(3, 4, 4))
+    assert merge(tokens, 10) is tokens
+
+
 def test_figures_of_a_known_table():
     labels = np.array([1, 1, 1, 0, 0, 0, 0, 0])
     figures = measure(labels, np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.1, 0.3, 0.4]))
@@ -199,7 +218,7 @@ def test_the_recipe_leads_to_a_bundle_that_passes_its_own_check(sequence_files, 
     pretraining = "--steps 1 --layers 1 --width 16 --heads 2 --batch-tokens 512 --window 16=1"
     monkeypatch.setattr(starter, "PRETRAINING", tuple(pretraining.split()))
     monkeypatch.setattr(starter, "SIZES", {**starter.SIZES, "layers": 1, "feedforward": 16})
-    monkeypatch.setattr(starter, "SETTINGS", FitSettings(epochs=1))
+    monkeypatch.setattr(starter, "WARM_STARTS", (WarmStartSettings(epochs=1),))
     starter.main([str(option) for option in options])
     predictor = Predictor.load(tmp_path / "starter", device="cpu", precision="float32")
     assert all(case.passed for case in run_self_check(predictor))

@@ -68,6 +68,9 @@ class FitSettings:
     kept_tokens : float
         Share of a pair's tokens that one training step reads, drawn anew each time. The network
         reads a set, so a smaller one is a legal input.
+    merged : tuple of int
+        Tokens per protein in the first epochs, one number per epoch: random groups of a protein's tokens
+        are averaged. Few tokens are quick to read and show the protein as a whole.
     noise : float
         Standard deviation of Gaussian noise on the features.
     averaging : float
@@ -83,6 +86,7 @@ class FitSettings:
     factor: float = 0.1
     label_smoothing: float = 0.0
     kept_tokens: float = 1.0
+    merged: tuple[int, ...] = ()
     noise: float = 0.0
     averaging: float = 0.0
     seed: int = 0
@@ -130,7 +134,8 @@ def fit(
     average = AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
     kept, result, best_state = average.module if settings.averaging else classifier, FitResult(), {}
     for epoch in range(1, settings.epochs + 1):
-        train_loss = train_epoch(classifier, train, optimiser, average, settings)
+        n_groups = settings.merged[epoch - 1] if epoch <= len(settings.merged) else train.features.shape[1]
+        train_loss = train_epoch(classifier, train, optimiser, average, settings, n_groups=n_groups)
         logits, labels = score(kept, valid), valid.labels.numpy()
         figures = measure(labels, sigmoid(logits))
         entry = {"epoch": epoch, "train_loss": train_loss, "valid_loss": log_loss(labels, logits),
@@ -149,14 +154,19 @@ def fit(
 
 
 def train_epoch(
-    classifier: Classifier, train: LabelledPairs, optimiser: torch.optim.Optimizer, average: AveragedModel,
+    classifier: Classifier,
+    train: LabelledPairs,
+    optimiser: torch.optim.Optimizer,
+    average: AveragedModel,
     settings: FitSettings,
+    *,
+    n_groups: int,
 ) -> float:
     """Read every training pair once, in random order; returns the mean loss in nats."""
     classifier.train()
     total = 0.0
     for rows in shuffled_batches(len(train), settings.batch_pairs):
-        tokens = blur(train.tokens(rows), settings)                         # (B, kept, D)
+        tokens = blur(merge(train.tokens(rows), n_groups), settings)        # (B, kept, D)
         labels = train.labels[rows]
         targets = labels * (1 - settings.label_smoothing) + settings.label_smoothing / 2
         with torch.autocast("cpu", torch.bfloat16):
@@ -174,6 +184,28 @@ def train_epoch(
 def shuffled_batches(n: int, size: int) -> Iterator[Tensor]:
     """All numbers below `n` in random order, `size` at a time."""
     yield from torch.randperm(n).split(size)
+
+
+def merge(tokens: Tensor, n_groups: int) -> Tensor:
+    """Average random groups of each protein's tokens.
+
+    Parameters
+    ----------
+    tokens : Tensor, shape=(B, 2T, D)
+    n_groups : int
+        Groups per protein, of equal size but for a remainder that is left out; T leaves all as it is.
+
+    Returns
+    -------
+    Tensor, shape=(B, 2 * n_groups, D)
+    """
+    B, both, D = tokens.shape
+    T = both // 2
+    if n_groups >= T:
+        return tokens
+    order = torch.randperm(T)[: T // n_groups * n_groups]
+    groups = tokens.view(B, 2, T, D)[:, :, order].view(B, 2, n_groups, -1, D)
+    return groups.mean(dim=3).flatten(1, 2)
 
 
 def blur(tokens: Tensor, settings: FitSettings) -> Tensor:

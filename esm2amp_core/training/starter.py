@@ -42,22 +42,33 @@ from esm2amp_core.sequences import Protein
 from esm2amp_core.training import pretrain
 from esm2amp_core.training.evaluate import fit_temperature, measure
 from esm2amp_core.training.fit import FitResult, FitSettings, LabelledPairs, fit, score
+from esm2amp_core.training.warm_start import WarmStartSettings, warm_start
 
-PRETRAINING = ("--minutes", "40", "--heads", "4", "--batch-tokens", "4096", "--threads", "1", "--compile",
+PRETRAINING = ("--minutes", "25", "--peak-rate", "8e-4", "--heads", "4", "--batch-tokens", "4096",
+               "--threads", "1", "--compile",
                "--favour", "human=3", "--favour", "multispecies=3", "--favour", "maetschke_Mmusc=3")
-SIZES = {"layers": 2, "heads": 8, "feedforward": 512, "hidden1": 128, "hidden2": 32}
-DROPOUT = 0.3
-SETTINGS = FitSettings(rate=3e-4, weight_decay=0.05, epochs=20, patience=5, plateau=3, label_smoothing=0.05,
-                       kept_tokens=0.5, averaging=0.999, seed=0)
+SIZES = {"layers": 1, "heads": 8, "feedforward": 256, "hidden1": 128, "hidden2": 32}
+DROPOUT = 0.1
+WARM_STARTS = (
+    WarmStartSettings(epochs=12, kept_tokens=10, batch_pairs=4096, dropout=0.3, weight_decay=0.1),
+    WarmStartSettings(epochs=16, kept_tokens=10, batch_pairs=2048, dropout=0.3, weight_decay=0.1),
+)
+SETTINGS = FitSettings(rate=5e-5, weight_decay=0.05, epochs=1, averaging=0.99)
 SEGMENTS = FEATURE_SETS["segments"]
 MAX_RESIDUES = 2_700
 """Longer proteins are neither trained on nor scored: the program refuses them."""
+TRAINING_RESIDUES = 1_500
+"""Training pairs with a longer protein are left out to save time."""
+N_STANDARD = 150
+"""Training proteins from which the scale of the features is taken."""
 CACHE_MB = 2_000
 FLOORS = {"composition and length, boosted trees": {"auroc": 0.586},
           "dipeptides, small symmetric network": {"auroc": 0.60},
           "published, TUnA with ESM-2 150M": {"auroc": 0.692, "aupr": 0.681, "accuracy": 0.639}}
 LIMITATIONS = (
-    "A small language model trained for under an hour on two processor cores: it is there so that the "
+    "On the public test pairs it ranks worse than amino-acid composition and length alone (AUROC 0.586): "
+    "it is for trying the program, not for judging proteins.",
+    "A small language model trained for 25 minutes on one processor core: it is there so that the "
     "program works at once. The published ESM-2 with 650 million parameters tells far more.",
     "Trained and measured on human proteins only.",
     "Negative training pairs are pairs never reported to interact; some of them do. "
@@ -87,11 +98,11 @@ class Benchmark:
     proteins: dict[str, Protein]
     splits: dict[str, pd.DataFrame]
 
-    def proteins_of(self, split: str) -> list[Protein]:
-        """Proteins of a split's pairs that are short enough to be read, each once."""
+    def proteins_of(self, split: str, *, longest: int = MAX_RESIDUES) -> list[Protein]:
+        """Proteins of a split's pairs with at most so many residues, each once."""
         frame = self.splits[split]
         names = pd.unique(pd.concat([frame["protein_a"], frame["protein_b"]]))
-        return [p for p in map(self.proteins.__getitem__, names) if len(p.sequence) <= MAX_RESIDUES]
+        return [p for p in map(self.proteins.__getitem__, names) if len(p.sequence) <= longest]
 
     def labelled(self, split: str, features: ProteinFeatures) -> LabelledPairs:
         """Pairs of a split of which both proteins have features."""
@@ -181,6 +192,18 @@ def standardise(model: EsmForMaskedLM, mean: np.ndarray, scale: np.ndarray) -> N
     norm.weight.copy_(norm.weight.double() / width)
 
 
+def standardised_encoder(
+    raw_encoder: Path, benchmark: Benchmark, cache: FeatureCache, options: argparse.Namespace
+) -> Path:
+    """Folder of the encoder as shipped; made when it is not there."""
+    # Named as in the bundle: features in the cache are known by the encoder's name, too.
+    encoder = options.work / options.output.name / ENCODER
+    if not (encoder / "config.json").exists():
+        sample = benchmark.proteins_of("train")[:N_STANDARD]
+        write_standardised(raw_encoder, encoder, *segment_statistics(embed(sample, raw_encoder, cache)))
+    return encoder
+
+
 def write_standardised(source: Path, target: Path, mean: np.ndarray, scale: np.ndarray) -> None:
     """Write a standardised copy of an encoder."""
     model = EsmForMaskedLM.from_pretrained(source, local_files_only=True)
@@ -189,19 +212,18 @@ def write_standardised(source: Path, target: Path, mean: np.ndarray, scale: np.n
     EsmTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(target)
 
 
-def train_classifier(
-    train: LabelledPairs,
-    valid: LabelledPairs,
-    settings: FitSettings,
-    *,
-    sizes: dict[str, int],
-    dropout: float,
-) -> tuple[Amps, FitResult]:
-    """Build `amps` from the settings' seed and train it."""
-    torch.manual_seed(settings.seed)
-    classifier = Amps(train.features.shape[2], **sizes, dropout=dropout)
-    return classifier, fit(classifier, train, valid, settings,
-                           report=lambda entry: print(json.dumps(entry), flush=True))
+def train_classifier(train: LabelledPairs, valid: LabelledPairs, *, seed: int) -> tuple[Amps, FitResult]:
+    """Build `amps`, train it without attention, then all of it."""
+    torch.manual_seed(seed)
+    classifier = Amps(train.features.shape[2], **SIZES, dropout=DROPOUT)
+    for settings in WARM_STARTS:
+        warm_start(classifier, train, valid, replace(settings, seed=seed), report=print_entry)
+    return classifier, fit(classifier, train, valid, replace(SETTINGS, seed=seed), report=print_entry)
+
+
+def print_entry(entry: dict[str, float]) -> None:
+    """Print the figures of one epoch."""
+    print(json.dumps(entry), flush=True)
 
 
 def make_manifest(
@@ -265,8 +287,9 @@ def describe_training(
             "data": "Human gold standard of Bernett et al. 2024, block Intra1 (training)",
             "n_pairs": len(train), "n_positive": int(train.labels.sum()),
             "n_left_out": n_given - len(train),
-            "left_out": f"pairs with a protein over {MAX_RESIDUES} residues",
+            "left_out": f"pairs with a protein over {TRAINING_RESIDUES} residues, to save time",
             "settings": asdict(replace(SETTINGS, seed=options.seed)), "dropout": DROPOUT,
+            "warm_starts": [asdict(settings) for settings in WARM_STARTS],
             "best_epoch": result.best_epoch,
         },
         "choices": "Every choice was made on validation pairs (block Intra0). "
@@ -293,19 +316,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the recipe."""
     options = parse_arguments(arguments)
     torch.set_num_threads(options.threads)
-    raw_encoder, encoder = pretrained_encoder(options), options.work / ENCODER
     benchmark = read_benchmark(options.data / "ppi_human_bernett")
     cache = FeatureCache(options.work / "features.sqlite", CACHE_MB)
-    mean, scale = segment_statistics(embed(benchmark.proteins_of("train"), raw_encoder, cache))
-    write_standardised(raw_encoder, encoder, mean, scale)
-    both = [*benchmark.proteins_of("train"), *benchmark.proteins_of("val")]
-    features = embed(both, raw_encoder, cache)
-    # Pooling is linear, so this equals embedding all proteins again with the standardised encoder.
-    features = replace(features, values=((features.values - mean) / scale).astype(np.float32))
-
+    raw_encoder = pretrained_encoder(options)
+    encoder = standardised_encoder(raw_encoder, benchmark, cache, options)
+    proteins = [*benchmark.proteins_of("train", longest=TRAINING_RESIDUES), *benchmark.proteins_of("val")]
+    features = embed(proteins, encoder, cache)
     train, valid = (benchmark.labelled(split, features) for split in ("train", "val"))
-    classifier, result = train_classifier(train, valid, replace(SETTINGS, seed=options.seed),
-                                          sizes=SIZES, dropout=DROPOUT)
+    classifier, result = train_classifier(train, valid, seed=options.seed)
     temperature = fit_temperature(valid.labels.numpy(), score(classifier, valid))
     manifest = make_manifest(options.output.name, classifier, encoder, temperature=temperature,
                              training=describe_training(raw_encoder, train, benchmark, result, options))
