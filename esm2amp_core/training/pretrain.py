@@ -441,7 +441,7 @@ def export_encoder(run: Run, folder: Path) -> None:
 def describe(run: Run, rows: pd.DataFrame) -> dict[str, object]:
     """Facts for the model's card: data, exclusions, settings, losses."""
     train = rows[rows["split"] == "train"]
-    return {"data": "Natural protein sequences (UniProt, NCBI), 90 % non-redundant; part `train` of the index",
+    return {"data": "Natural protein sequences (UniProt, NCBI), 90 % non-redundant; part `train`",
             "n_sequences": len(train), "n_residues": int(train["length"].astype(int).sum()),
             "n_validation_sequences": int((rows["split"] == "valid").sum()),
             "n_excluded": rows.attrs["n_excluded"],
