@@ -109,7 +109,7 @@ def _to_table(cells: Cells, filename: str, *, separated: bool) -> RawTable:
     odd_rows = {row for row, _ in odd}
     while rows and not any(rows[-1]) and len(rows) - 1 not in odd_rows:
         rows.pop()
-    if not rows:
+    if not any(map(any, rows)):
         raise PairError(f"{filename} is empty.", hint="Give a table with two columns of protein names.")
     top = _header_row(rows)
     if skipped := [row for row in rows[:top] if any(row)]:

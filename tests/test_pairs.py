@@ -2,6 +2,7 @@ import csv
 import datetime
 import io
 import time
+import zipfile
 
 import openpyxl
 import pytest
@@ -42,6 +43,8 @@ def workbook(rows, **formats):
     book.save(buffer)
     return buffer.getvalue()
 
+
+STYLED = workbook([[1, 2, 3, 4]], A1="d-mmm", B1="yyyy-mm-dd", C1="0.00E+00", D1="0000")
 
 # Columns
 
@@ -317,6 +320,44 @@ def test_a_remark_beside_the_table_of_a_workbook_is_carried():
 
 def test_a_row_torn_apart_by_a_separator_is_an_error():
     assert rows_with(pairs("id1,id2,note\nP1,P2,a\nP1,P2,a,b\n"), Severity.ERROR) == {2}
+
+
+CELLS = st.sampled_from([
+    "<c><f>A9</f></c>",
+    "<c><v>7</v></c>", "<c><v>1e999</v></c>", "<c><v>nan</v></c>", "<c><v>x</v></c>", "<c/>",
+    "<c s='1'><v>45352</v></c>", "<c s='2'><v>-1</v></c>", "<c s='1'><v>1e300</v></c>",
+    "<c s='99'><v>1</v></c>",
+    "<c s='3'><v>0.5</v></c>", "<c s='x'><v>1</v></c>", "<c t='b'><v>1</v></c>", "<c t='e'><v>#N/A</v></c>",
+    "<c t='s'><v>0</v></c>", "<c t='s'><v>-9</v></c>", "<c t='d'><v>2024-03-01</v></c>", "<c r='Z1'><v>1</v></c>",
+    "<c r='Z1'><f>1</f></c>", "<c r='1A'><v>1</v></c>", "<c t='str'><v>P1</v></c>",
+    "<c t='str'><v>P2</v></c>",
+    "<c t='inlineStr'><is><t>protein_a</t></is></c>",
+    "<c t='inlineStr'><is><t>protein_b</t></is></c>",
+    "<c t='str'><v>seq_a</v></c>", "<c t='str'><v>seq_b</v></c>", f"<c t='str'><v>{A}</v></c>",
+    "<c t='odd'><v>2</v></c>", "<c t='str'><v>_xFFFF__x0000_</v></c>",
+])  # fmt: skip
+HEADER = "<row><c t='str'><v>id1</v></c><c t='str'><v>id2</v></c><c t='str'><v>seq1</v></c></row>"
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.booleans(), st.lists(st.lists(CELLS, max_size=5), max_size=5))
+def test_any_cells_of_a_workbook_give_a_table_or_a_clear_error(has_header, rows):
+    xml = "".join(f"<row>{''.join(row)}</row>" for row in rows)
+    sheet = f"<worksheet><sheetData>{HEADER if has_header else ''}{xml}</sheetData></worksheet>"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(STYLED)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, sheet if "sheet1" in name else old.read(name))
+    try:
+        table = pairs(buffer.getvalue())
+    except PairError as error:
+        assert error.message
+        assert error.hint
+    else:
+        assert table.frame["row"].tolist() == list(range(1, len(table) + 1))
+        bad = rows_with(table, Severity.ERROR)
+        for row, a, b in table.frame[["row", "protein_a", "protein_b"]].itertuples(index=False):
+            assert row in bad or {a, b} <= set(table.proteins)
 
 
 # Files

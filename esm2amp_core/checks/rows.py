@@ -94,9 +94,10 @@ def _nameless(names: Names, inline: InlineSequences, blank: np.ndarray) -> Itera
 
 
 def _formulas_for_sequences(raw: RawTable, columns: ColumnMap) -> Iterator[Issue]:
-    chosen = {columns.sequence_a: "A", columns.sequence_b: "B"}
+    letters = {raw.frame.columns.get_loc(column): letter
+               for letter, column in (("A", columns.sequence_a), ("B", columns.sequence_b)) if column}
     for (row, position), cell in raw.odd_cells.items():
-        letter = chosen.get(raw.frame.columns[position])
+        letter = letters.get(position)
         if letter and cell.kind == "formula" and row > 0:
             problem = f"The sequence of protein {letter} is a formula without a stored result."
             yield Issue(row, "", problem, _FORMULA_REMEDY)
