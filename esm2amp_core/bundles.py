@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from esm2amp_core.errors import BundleError
+from esm2amp_core.errors import BundleError, quoted
 from esm2amp_core.features import FEATURE_SETS, FeatureSet
 
 FORMAT = 1
@@ -212,10 +213,10 @@ def locate_bundle(bundle: str | Path, folders: Iterable[Path]) -> Path:
     installed = find_bundles(folders)
     if str(bundle) in installed:
         return installed[str(bundle)]
-    if Path(bundle).is_dir():
+    if os.path.isdir(bundle):  # unlike Path.is_dir, also sound for names no file system takes
         return Path(bundle)
     raise BundleError(
-        f"There is no model {str(bundle)!r}.",
+        f"There is no model {quoted(str(bundle))}.",
         hint=f"Installed: {', '.join(sorted(installed)) or 'none'}. Or give the folder of a bundle.",
     )
 

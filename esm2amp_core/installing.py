@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -158,43 +158,48 @@ def download_encoder(encoder_id: str = PUBLISHED_ENCODER, *, report: Report = si
 
 
 def _accepted(terms: str) -> None:
-    """The person has seen and accepted the terms."""
+    """Nothing to ask: the person has seen and accepted the terms."""
 
 
 def download_model(
     architecture: str,
     *,
     file_name: str = "",
-    confirm: Callable[[str], None] = _accepted,
     settings: Settings | None = None,
     report: Report = silent,
 ) -> tuple[Manifest, Path]:
-    """Fetch a published checkpoint and its encoder, and make a bundle of them.
+    """Fetch a published checkpoint and its encoder, and make a bundle of them, unless it is there already.
+
+    The person has seen the terms (`downloads.checkpoint.published_terms`) and accepted them.
 
     Parameters
     ----------
     architecture : str
     file_name : str
         Name of the file in the article, where several could be meant.
-    confirm : callable
-        Is given licence and citation as text before anything large is fetched; raises to stop. Absent
-        where the person has accepted them already.
     settings : Settings, optional
         Read from the environment when absent.
     report : Report
     """
     settings = settings or Settings.from_environment()
+    folder = _own_folder(architecture, settings)
+    if folder.exists():
+        return read_manifest(folder), folder
+    with_parts = settings.workspace / "downloads"
     found = fetch_checkpoint(
         architecture,
-        settings.workspace / "downloads",
+        with_parts,
         figshare_url=settings.figshare_url,
         file_name=file_name,
         report=report,
-        confirm=confirm,
+        confirm=_accepted,
     )
     fetch_encoder(PUBLISHED_ENCODER, hub_url=settings.hub_url, report=report)
     report("Installing the model", 0, 1)
-    return import_checkpoint(
-        architecture, found.path, PUBLISHED_ENCODER, folder=_own_folder(architecture, settings),
+    installed = import_checkpoint(
+        architecture, found.path, PUBLISHED_ENCODER, folder=folder,
         licence=found.licence, citation=found.citation, source=found.source,
     )  # fmt: skip
+    # What was fetched is in the bundle now; only an interrupted download is kept, to go on from there.
+    shutil.rmtree(with_parts, ignore_errors=True)
+    return installed

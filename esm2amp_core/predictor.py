@@ -23,6 +23,7 @@ from esm2amp_core.progress import Report, silent
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 
+NOT_READ = -1
 ORDER_NOTE, ORDER_WARNING = 0.01, 0.1
 """Difference between the probabilities of A-B and B-A that is mentioned, and that is warned of."""
 
@@ -146,14 +147,14 @@ class Predictor:
             report("Scoring pairs", start, len(frame))
             part = frame.iloc[start : start + batch_rows].reset_index(drop=True)
             index = np.array(
-                [[rows.get(digest_of.get(name, ""), -1) for name in part[side]]
+                [[rows.get(digest_of.get(name, ""), NOT_READ) for name in part[side]]
                  for side in ("protein_a", "protein_b")],
                 dtype=np.int64,
             ).reshape(2, len(part))
             reasons = [
                 errors.get(row) or " ".join(
-                    f"{name}: {failures[digest_of[name]]}"
-                    for name in dict.fromkeys((a, b)) if digest_of.get(name) in failures
+                    f"{name}: {failures.get(digest_of.get(name, ''), 'There is no sequence.')}"
+                    for name in dict.fromkeys((a, b)) if rows.get(digest_of.get(name, "")) is None
                 )
                 for row, a, b in part.itertuples(index=False)
             ]
@@ -203,6 +204,6 @@ def _outcome(warning: str, difference: float) -> tuple[str, str]:
     """Status and message of a scored row; `difference` is between the probabilities of A-B and B-A."""
     notes = [warning] if warning else []
     if difference >= ORDER_NOTE:
-        notes.append(f"The orders A-B and B-A differ by {difference:.2f} in probability; this is their mean.")
+        notes.append(f"The orders A-B and B-A differ by {difference:.2f} in probability; the score lies between.")
     warned = bool(warning) or difference >= ORDER_WARNING
     return (Status.WARNING if warned else Status.OK).value, " ".join(notes)

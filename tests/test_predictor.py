@@ -119,6 +119,12 @@ def test_every_row_comes_back_in_order_with_a_result_or_a_reason(amps):
     assert scored["logit"][0] == scored["logit"][2] == scored["logit"][3]
 
 
+def test_a_protein_without_a_sequence_is_never_scored_as_another(amps):
+    scored = amps.predict(table([("UBQ", "INS"), ("UBQ", "GHOST")])).frame
+    assert list(scored["status"]) == ["ok", "error"]
+    assert scored["message"][1] == "GHOST: There is no sequence."
+
+
 def test_a_table_of_errors_only_is_a_result_too(amps):
     pairs = table([("x", "y")], [Issue(1, "x", "No sequence.", "Add it.")])
     assert list(amps.predict(pairs).frame["status"]) == ["error"]

@@ -14,8 +14,8 @@ from esm2amp_core.selfcheck import make_self_check
 
 WIDTH = 16
 SIZES = {
-    "amps": {"layers": 2, "heads": 4, "feedforward": 32, "hidden1": 16, "hidden2": 8},
-    "amp_cse": {"layers": 2, "heads": 4, "feedforward": 32, "hidden1": 16, "hidden2": 8},
+    "amps": {"layers": 2, "heads": 8, "feedforward": 32, "hidden1": 16, "hidden2": 8},
+    "amp_cse": {"layers": 2, "heads": 8, "feedforward": 32, "hidden1": 16, "hidden2": 8},
     "gru": {"layers": 2, "hidden1": 16, "hidden2": 8},
     "mean": {"hidden1": 16, "hidden2": 8},
     "dpm": {"hidden1": 32, "hidden2": 16, "hidden3": 8},

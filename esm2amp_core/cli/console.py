@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from esm2amp_core.progress import Report
 
 # Results go to standard output, everything about the run to standard error.
-NOTES = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-OUTPUT = Console(highlight=False, markup=False, soft_wrap=True)
+NOTES = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+# In a pipe nobody reads columns of 80 letters.
+OUTPUT = Console(
+    highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1_000
+)
 LOG_SECONDS = 10.0
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -62,4 +66,10 @@ def main() -> None:
         NOTES.print("esm2amp: stopped.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
+        sys.exit(UNEXPECTED)
+    except Exception:  # the boundary: nobody at a terminal is helped by a traceback
+        number, log = secrets.token_hex(3).upper(), Path(tempfile.gettempdir()) / "esm2amp.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"Incident {number}\n{traceback.format_exc()}\n")
+        NOTES.print(f"esm2amp: something went wrong that should not have; {log} has incident {number}.")
         sys.exit(UNEXPECTED)

@@ -49,7 +49,8 @@ def check(name: Name) -> None:
     from esm2amp_core.predictor import Predictor
     from esm2amp_core.selfcheck import run_self_check
 
-    cases = run_self_check(Predictor.load(name))
+    # Shipped numbers were made in float32; another precision would differ without being wrong.
+    cases = run_self_check(Predictor.load(name, precision="float32"))
     for case in cases:
         verdict = "as shipped" if case.passed else f"shipped with {case.expected:.6f}: DIFFERENT"
         OUTPUT.print(f"pair {case.number}: probability {case.found:.6f}, {verdict}")
@@ -81,23 +82,26 @@ def download(
 
     The only command that touches the network.
     """
+    from esm2amp_core.downloads.checkpoint import published_terms
     from esm2amp_core.installing import download_encoder, download_model
     from esm2amp_core.models import ARCHITECTURES
 
-    def confirm(terms: str) -> None:
-        NOTES.print(terms)
-        if not yes:
-            typer.confirm("Go on?", abort=True, err=True)
-
-    with reporting() as report:
-        if what not in ARCHITECTURES:
+    if what not in ARCHITECTURES:
+        with reporting() as report:
             NOTES.print(f"Encoder {what} is installed in {download_encoder(what, report=report)}.")
-            return
-    manifest, folder = download_model(what, file_name=file, confirm=confirm)
+        return
+    settings = Settings.from_environment()
+    NOTES.print(published_terms(what, figshare_url=settings.figshare_url, file_name=file))
+    if not yes:
+        typer.confirm("Go on?", abort=True, err=True)
+    with reporting() as report:
+        manifest, folder = download_model(what, file_name=file, settings=settings, report=report)
     _tell_installed(manifest, folder)
 
 
 def _tell_installed(manifest: Manifest, folder: Path) -> None:
     for limitation in manifest.limitations:
         NOTES.print(f"Mind: {limitation}")
-    NOTES.print(f"{manifest.title} is installed in {folder}. Use it with --bundle {manifest.name}.")
+    found = find_bundles(Settings.from_environment().bundle_folders).get(folder.name)
+    name = folder.name if found == folder else folder
+    NOTES.print(f"{manifest.title} is installed in {folder}. Use it with --bundle {name}.")

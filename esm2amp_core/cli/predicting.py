@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,9 @@ def predict(
         max_pairs=settings.max_pairs,
         max_file_mb=settings.max_file_mb,
     )
+    for issue in table.issues:
+        if issue.row is None:
+            NOTES.print(f"Note: {issue}")
     from esm2amp_core.predictor import Predictor  # after the input: a bad file need not wait for torch
 
     with reporting() as report:
@@ -116,7 +120,7 @@ def _column_map(columns: str) -> ColumnMap | None:
 
 def _check_folder(output: Path) -> None:
     """Refuse before the work what cannot be written after it."""
-    if not output.absolute().parent.is_dir():
+    if not os.path.isdir(output.absolute().parent):  # unlike Path.is_dir, sound for impossible names
         raise UserError(f"The folder of {output} does not exist.", hint="Create it first.")
-    if output.is_dir():
+    if os.path.isdir(output):
         raise UserError(f"{output} is a folder.", hint="Name a file.")
