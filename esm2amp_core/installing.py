@@ -157,10 +157,6 @@ def download_encoder(encoder_id: str = PUBLISHED_ENCODER, *, report: Report = si
     return fetch_encoder(encoder_id, hub_url=Settings.from_environment().hub_url, report=report)
 
 
-def _accepted(terms: str) -> None:
-    """Nothing to ask: the person has seen and accepted the terms."""
-
-
 def download_model(
     architecture: str,
     *,
@@ -192,7 +188,6 @@ def download_model(
         figshare_url=settings.figshare_url,
         file_name=file_name,
         report=report,
-        confirm=_accepted,
     )
     fetch_encoder(PUBLISHED_ENCODER, hub_url=settings.hub_url, report=report)
     report("Installing the model", 0, 1)

@@ -1,14 +1,12 @@
-"""The published system in one step: checkpoints from figshare, language models from the hub.
+"""The authors' published checkpoints, from figshare.
 
-Nothing else in esm2amp uses the network, and no address of a file is written here: the APIs are
-asked where the files are. This module loads no torch.
+No address of a file is written here: figshare's API is asked where the files are.
 """
 
 from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -57,10 +55,9 @@ def fetch_checkpoint(
     figshare_url: str,
     file_name: str = "",
     report: Report = silent,
-    confirm: Callable[[str], None],
     article: int = FIGSHARE_ARTICLE,
 ) -> DownloadedCheckpoint:
-    """Fetch the authors' checkpoint of an architecture.
+    """Fetch the authors' checkpoint of an architecture, whose `published_terms` have been accepted.
 
     Parameters
     ----------
@@ -74,8 +71,6 @@ def fetch_checkpoint(
         The person's choice where several files could be meant: one of the article, or of an archive in it.
     report : Report
         In bytes.
-    confirm : callable
-        Is given name, size, licence and citation as text before the file is fetched; raises to stop.
     article : int
         Number of the figshare article.
 
@@ -88,7 +83,6 @@ def fetch_checkpoint(
         found, file = _find(client, architecture, figshare_url, file_name, article)
         if file.size > MAX_CHECKPOINT_BYTES:
             raise BundleError(f"{file.name} has {file.size / 1e9:.1f} GB; a checkpoint is smaller.")
-        confirm(_terms(found, file))
         path = fetch_file(client, file, Path(folder), report=report)
     name = file.name
     if path.suffix.lower() == ARCHIVE_SUFFIX:
