@@ -57,7 +57,10 @@ def load_encoder(
         folder = locate_bundle(settings.bundle, settings.bundle_folders)
         source = encoder_source(read_manifest(folder), folder)
     return Esm2Embedder.load(
-        source, device=device or settings.device, precision=precision or settings.precision
+        source,
+        device=device or settings.device,
+        precision=precision or settings.precision,
+        max_residues=settings.max_residues,
     )
 
 

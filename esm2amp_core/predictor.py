@@ -102,6 +102,7 @@ class Predictor:
             revision="" if encoder.folder else encoder.revision,
             device=device or settings.device,
             precision=precision or settings.precision,
+            max_residues=settings.max_residues,
         )
         if cache is None:
             cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)

@@ -29,10 +29,12 @@ class Settings:
         ``auto``, or what `Esm2Embedder` accepts.
     owner : str
         Name written on new jobs.
+    max_residues : int
+        Longest chain that is scored; longer ones are refused, never cut.
     max_pairs : int
         Rows accepted in one table.
     max_file_mb, max_feature_mb, max_job_mb : int
-        Largest uploaded file; disk for the feature cache; disk for inputs of finished jobs.
+        Largest uploaded file; disk for the feature cache; disk for inputs and results of jobs.
     worker_idle_seconds : int
         A worker started by the app leaves after this long without a job.
     figshare_url, hub_url : str
@@ -46,6 +48,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     owner: str = "local"
+    max_residues: int = 2_700
     max_pairs: int = 200_000
     max_file_mb: int = 100
     max_feature_mb: int = 4_000

@@ -98,6 +98,13 @@ def test_columns_with_other_names_can_be_mapped(esm2amp):
     assert esm2amp(*arguments, "--columns", "bait molecule")[0] == 2
 
 
+def test_the_longest_chain_accepted_is_a_setting(esm2amp, monkeypatch):
+    monkeypatch.setenv("ESM2AMP_MAX_RESIDUES", "50")
+    arguments = ("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "out.csv")
+    assert esm2amp(*arguments)[0] == 3
+    assert "76 residues; at most 50" in pd.read_csv("out.csv")["message"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -36,7 +36,7 @@ def predict(
     ProteinB or id1, id2 are recognised; for others name them with --columns.
     """
     from esm2amp_core.exports import check_suffix, write
-    from esm2amp_core.pairs import read_pairs
+    from esm2amp_core.pairs import Limits, read_pairs
 
     check_suffix(output)
     _check_folder(output)
@@ -45,6 +45,7 @@ def predict(
         pairs,
         sequences=sequences,
         columns=_column_map(columns),
+        limits=Limits(max_residues=settings.max_residues),
         max_pairs=settings.max_pairs,
         max_file_mb=settings.max_file_mb,
     )

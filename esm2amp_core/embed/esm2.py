@@ -29,15 +29,11 @@ class Esm2Embedder:
         ``cpu``, ``cuda`` or ``mps``; ``float32`` or ``bfloat16``.
     width : int
         Embedding width D.
-    trained_residues : int
-        Length up to which ESM-2 was trained; longer chains run, but out of that range.
     max_residues : int
-        Longer chains are refused.
+        Longer chains are refused. Those beyond 1,022 run, but ESM-2 was not trained on them.
     token_budget : int
         Tokens of one batch, padding included.
     """
-
-    trained_residues = 1022
 
     def __init__(self, model: EsmModel, *, name: str, revision: str, max_residues: int = 2700) -> None:
         self._model = model.eval()
