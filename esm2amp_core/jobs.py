@@ -42,7 +42,7 @@ class Job:
     id : str
         Short, unguessable, fit for an address bar.
     kind : str
-        A key of `tasks.kinds.KINDS`.
+        A key of `kinds.KINDS`.
     title, owner : str
     params : dict
         The parameters of its kind, as JSON values.

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from esm2amp_core import launching
 from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.settings import Settings
@@ -28,8 +30,6 @@ from esm2amp_core.store.disk import MB, DiskUse
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
-from esm2amp_core.tasks import launching
-from esm2amp_core.tasks.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
 
 
 @dataclass(frozen=True)

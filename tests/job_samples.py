@@ -8,18 +8,30 @@ import signal
 import sys
 import time
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from esm2amp_core import kinds
 from esm2amp_core.errors import UserError
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS
 from esm2amp_core.sequences import Protein
-from esm2amp_core.tasks import kinds
 
 SAMPLE = "sample"
-kinds.KINDS[SAMPLE] = "job_samples:score"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleParams(kinds.Params):
+    """How the quick kind behaves: `pause` per row in seconds, `deed` at row `at`."""
+
+    pause: float = 0.0
+    deed: str = ""
+    at: int = 0
+
+
+kinds.KINDS[SAMPLE] = kinds.Kind(run="job_samples:score", params=SampleParams, page="results")
 
 
 def pairs_of(n_rows, *, prefix="P", **carried):
@@ -46,16 +58,16 @@ def scored(frame, **changes):
 
 
 def score(work):
-    """The quick kind. Its parameters say how it behaves: `pause` per row, `deed` at row `at`."""
-    params = work.job.params
+    """The quick kind."""
+    params = work.params
     frame = work.workspace.inputs(work.job.id).frame
     frame = frame[~frame["row"].isin(work.workspace.jobs.rows_done(work.job.id))]
     for start in range(0, len(frame), 5):
         work.report("Scoring pairs", start, len(frame))
         batch = frame.iloc[start : start + 5]
-        if params.get("at") in set(batch["row"]):
-            DEEDS[params["deed"]]()
-        time.sleep(params.get("pause", 0) * len(batch))
+        if params.at in set(batch["row"]):
+            DEEDS[params.deed]()
+        time.sleep(params.pause * len(batch))
         work.save(scored(batch))
 
 

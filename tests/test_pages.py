@@ -14,9 +14,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import DOWNLOAD
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.job_store import JobStore
-from esm2amp_core.tasks.kinds import DOWNLOAD
 from esm2amp_core.tasks.worker import run_pending
 from esm2amp_core.workspace import Workspace
 from pages.components.inputs import EXAMPLES

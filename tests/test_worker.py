@@ -14,14 +14,15 @@ import sqlalchemy as sa
 from job_samples import SAMPLE, pairs_of, scored
 from pandas.testing import assert_frame_equal
 
+from esm2amp_core import launching
 from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import JobState
+from esm2amp_core.launching import trim_log
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import worker_seat
 from esm2amp_core.store.job_queue import JobQueue
 from esm2amp_core.store.worker_seat import STALE, STARTING, process_is_gone
-from esm2amp_core.tasks import launching, worker
-from esm2amp_core.tasks.launching import trim_log
+from esm2amp_core.tasks import worker
 from esm2amp_core.tasks.worker import run_pending, run_worker
 from esm2amp_core.workspace import Workspace
 

@@ -18,11 +18,11 @@ from pandas.testing import assert_frame_equal
 from esm2amp_core.bundles import EncoderRef, Manifest
 from esm2amp_core.errors import BundleError, Issue, JobError
 from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import PredictParams
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
-from esm2amp_core.tasks.kinds import PredictParams
 from esm2amp_core.tasks.worker import run_pending
 from esm2amp_core.workspace import Workspace
 

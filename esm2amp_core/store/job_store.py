@@ -41,7 +41,7 @@ class JobStore(JobQueue):
         Parameters
         ----------
         kind : str
-            A key of `tasks.kinds.KINDS`.
+            A key of `kinds.KINDS`.
         params : mapping
             JSON values.
         pairs : PairTable

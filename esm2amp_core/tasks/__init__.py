@@ -1,6 +1,7 @@
-"""What a worker does: the kinds of jobs, and the process that does them.
+"""What a worker does.
 
-- `kinds`: parameters per kind and where its code stands; knows nothing of torch;
-- `running`: one job from claim to end; `worker`: the process; `launching`: how the app starts it;
-- `predict`: pairs to predictions.
+- `running`: one job from claim to end; `worker`: the process that does job after job;
+- `predict`: pairs to predictions; `download`: a published model from the net to an installed bundle.
+
+The kinds of jobs stand in `esm2amp_core.kinds`; how the app starts the process in `esm2amp_core.launching`.
 """

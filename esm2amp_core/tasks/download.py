@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from esm2amp_core.installing import download_model
-from esm2amp_core.tasks.kinds import DownloadParams
+from esm2amp_core.kinds import DownloadParams
 from esm2amp_core.tasks.running import Work
 
 
@@ -17,8 +17,8 @@ def run(work: Work) -> None:
     Cancelled
         If the job is not wanted any more.
     """
-    params = DownloadParams(**work.job.params)
+    params: DownloadParams = work.params
     manifest, _ = download_model(params.architecture, settings=work.workspace.settings, report=work.report)
     work.workspace.jobs.note(
-        work.job.id, f"{manifest.title} is installed.", work.job.params, worker=work.worker
+        work.job.id, params.to_json(), message=f"{manifest.title} is installed.", worker=work.worker
     )

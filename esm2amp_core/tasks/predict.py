@@ -9,9 +9,9 @@ from pathlib import Path
 from esm2amp_core import __version__
 from esm2amp_core.bundles import bundle_digest
 from esm2amp_core.errors import BundleError
+from esm2amp_core.kinds import PredictParams
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.settings import Settings
-from esm2amp_core.tasks.kinds import PredictParams
 from esm2amp_core.tasks.running import Work
 
 CHANGED = "The model {!r} was changed after this job was submitted; the scores are of the changed model."
@@ -31,7 +31,7 @@ def run(work: Work) -> None:
         If the job is not wanted any more.
     """
     workspace, job = work.workspace, work.job
-    params = PredictParams.from_json(job.params)
+    params: PredictParams = work.params
     pairs = workspace.inputs(job.id)
     done = workspace.jobs.rows_done(job.id)
     folder = workspace.bundle_folder(params.bundle)
@@ -61,10 +61,12 @@ def _predictor(folder: Path, digest: str, settings: Settings, device: str, preci
     return _loaded[key]
 
 
-def _provenance(predictor: Predictor) -> dict[str, str]:
-    """What a score depends on besides the bundle and the sequences."""
-    embedder = predictor.embedder
+def _provenance(predictor: Predictor) -> dict[str, str | float]:
+    """What a score depends on, and what its model was called: the model may be another one later."""
+    embedder, card = predictor.embedder, predictor.bundle.manifest
     return {
+        "title": card.title,
+        "threshold": card.threshold,
         "encoder": str(embedder.name),
         "encoder_revision": str(embedder.revision),
         "device": str(embedder.device),

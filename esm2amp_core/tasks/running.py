@@ -7,14 +7,14 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 
 import pandas as pd
 
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job
+from esm2amp_core.kinds import Params, kind_of
 from esm2amp_core.progress import Cancelled
-from esm2amp_core.tasks.kinds import KINDS
 from esm2amp_core.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ class Work:
     workspace : Workspace
     job : Job
         As claimed.
+    params : Params
+        Those of the job, as its kind reads them.
     worker : str
         Who does it.
     must_stop : callable
@@ -47,6 +49,7 @@ class Work:
 
     workspace: Workspace
     job: Job
+    params: Params
     worker: str
     must_stop: Callable[[], bool] = never
     _told: tuple[str, float] = field(default=("", 0.0), init=False)
@@ -96,7 +99,9 @@ def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool]
         return None
     LOG.info("job %s: begun by %s, attempt %d", job.id, worker, job.attempts)
     try:
-        _task(job.kind)(Work(workspace, job, worker, must_stop))
+        kind = kind_of(job.kind)
+        params = kind.params.from_json(job.params)
+        resolve_name(kind.run)(Work(workspace, job, params, worker, must_stop))
         jobs.finish(job.id, worker=worker)
     except Stopped:
         jobs.release(job.id, worker=worker)
@@ -111,14 +116,6 @@ def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool]
     except Exception:  # the boundary: one job must not end the worker
         jobs.fail(job.id, _incident(workspace, job), worker=worker)
     return _as_it_stands(workspace, job)
-
-
-def _task(kind: str) -> Callable[[Work], None]:
-    """Code for a kind of job."""
-    if kind not in KINDS:
-        raise JobError(f"This program does not know jobs of the kind {kind!r}.", hint="Update esm2amp.")
-    module, _, name = KINDS[kind].partition(":")
-    return getattr(import_module(module), name)
 
 
 def _incident(workspace: Workspace, job: Job) -> str:

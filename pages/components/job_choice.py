@@ -6,7 +6,7 @@ import streamlit as st
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import Job
-from esm2amp_core.tasks.kinds import PREDICT
+from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import navigation
 from pages.components.page import show_user_error
@@ -29,8 +29,8 @@ def choose_job(workspace: Workspace) -> Job:
     except JobError as error:
         show_user_error(error)
         _offer("The history lists the jobs that are there.", navigation.JOBS)
-    if job.kind != PREDICT:
-        st.switch_page(navigation.MODELS)
+    if (page := navigation.page_for(job)) != navigation.RESULTS:
+        st.switch_page(page)
     return job
 
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from esm2amp_core.jobs import Job, JobState
-from esm2amp_core.tasks.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.job_actions import can_run_again, delete, rename, run_again
 from pages.components.job_status import state_badge
-from pages.components.navigation import MODELS, RESULTS, open_job
+from pages.components.navigation import RESULTS, open_job, page_for
 from pages.components.page import error_boundary
 from pages.components.text import count, literal, when
 
@@ -69,10 +68,8 @@ def _heading() -> None:
 def _line(workspace: Workspace, job: Job) -> None:
     title, badge, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
     label = literal(job.title, limit=60)
-    if job.kind == PREDICT:
-        title.page_link(RESULTS, label=label, query_params={"job": job.id})
-    else:
-        title.page_link(MODELS, label=label)
+    page = page_for(job)
+    title.page_link(page, label=label, query_params={"job": job.id} if page == RESULTS else None)
     with badge:
         state_badge(job)
     with rows:
@@ -88,7 +85,7 @@ def _show_rows(job: Job) -> None:
     if job.state == JobState.RUNNING and job.stage_total:
         st.progress(min(job.stage_done / job.stage_total, 1.0), text=literal(job.stage))
         return
-    if job.kind != PREDICT:
+    if not job.n_rows:  # not about a table, such as a download
         return
     words = count(job.n_rows, "pair")
     if job.state.is_finished and job.n_done < job.n_rows:

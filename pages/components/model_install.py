@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from esm2amp_core.errors import UserError
-from esm2amp_core.tasks.kinds import DOWNLOAD
+from esm2amp_core.kinds import DOWNLOAD
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.job_status import show_status

@@ -7,7 +7,7 @@ import streamlit as st
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import BundleError, Severity
 from esm2amp_core.jobs import JobState
-from esm2amp_core.tasks.kinds import PREDICT
+from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.draft import Draft
@@ -16,6 +16,8 @@ from pages.components.navigation import MODELS, open_job
 from pages.components.text import count, duration, literal
 
 MAX_TITLE = 120
+COMPARABLE = 10
+"""How many times larger than a measured job this one may be: in a small job, loading the model counts most."""
 SHORTEST = 5.0
 """Seconds below which no job is promised: the worker may have to load the model first."""
 
@@ -71,11 +73,12 @@ def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
     measured = [
         (job.n_done, (job.finished - job.started).total_seconds())
         for job in done
-        if job.params.get("bundle") == manifest.name and job.started and job.finished and job.n_done
-    ]
+        if job.params.get("bundle") == manifest.name and job.started and job.finished
+        and job.n_done * COMPARABLE >= n_pairs
+    ]  # fmt: skip
     if not measured:
         return (
-            "No job has run with this model here yet, so the time is not known; "
+            "No job of this size has run with this model here yet, so the time is not known; "
             "the next page shows progress and the time left, and you can leave it at any time."
         )
     n_done, seconds = (sum(values) for values in zip(*measured, strict=True))

@@ -1,0 +1,121 @@
+"""Kinds of jobs: the parameters of each, where the code that does it stands, and the page that shows it.
+
+A new kind is one dataclass and one line in `KINDS` here, and one function ``run(work: Work) -> None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Self
+
+from esm2amp_core.errors import JobError
+
+PREDICT, DOWNLOAD = "predict", "download"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """What a job needs to know besides its pairs; kept with it as JSON values."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read parameters of a job.
+
+        Raises
+        ------
+        JobError
+            If one is missing, or unknown: a newer program may have written it.
+        """
+        known = {field.name: field for field in fields(cls)}
+        if strange := sorted(values.keys() - known):
+            raise JobError(f"The job has parameters this program does not know: {', '.join(strange)}.",
+                           hint="Update esm2amp.")
+        needed = {name for name, field in known.items()
+                  if field.default is MISSING and field.default_factory is MISSING}  # fmt: skip
+        if missing := sorted(needed - values.keys()):
+            raise JobError(f"The job does not say its {' and '.join(missing)}.", hint="Submit it again.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictParams(Params):
+    """What scoring a table of pairs needs to know.
+
+    Attributes
+    ----------
+    bundle : str
+        Name of an installed bundle, or the full path of another.
+    bundle_digest : str
+        SHA-256 of its manifest when the job was submitted; once rows are scored, when they were.
+    device, precision : str
+        As `Esm2Embedder` takes them.
+    used : dict
+        What scored the rows: title and threshold of the model, encoder, its revision, device, precision,
+        versions. Written by the worker.
+    """
+
+    bundle: str
+    bundle_digest: str = ""
+    device: str = "auto"
+    precision: str = "auto"
+    used: dict[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadParams(Params):
+    """What installing a published model needs to know.
+
+    Attributes
+    ----------
+    architecture : str
+        The classifier to fetch; its licence has been shown and accepted.
+    """
+
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of job.
+
+    Attributes
+    ----------
+    run : str
+        Module and name of the function that does it; loaded by the worker alone.
+    params : type of Params
+    page : str
+        Name of the page that shows such a job: a file in ``pages``.
+    """
+
+    run: str
+    params: type[Params]
+    page: str
+
+
+KINDS = {
+    PREDICT: Kind(run="esm2amp_core.tasks.predict:run", params=PredictParams, page="results"),
+    DOWNLOAD: Kind(run="esm2amp_core.tasks.download:run", params=DownloadParams, page="models"),
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of this name.
+
+    Raises
+    ------
+    JobError
+        If there is none: a newer program may have queued the job.
+    """
+    if name not in KINDS:
+        raise JobError(f"This program does not know jobs of the kind {name!r}.", hint="Update esm2amp.")
+    return KINDS[name]
+
+
+def page_of(name: str) -> str:
+    """Page that shows jobs of a kind; the history where the kind is a newer program's."""
+    return KINDS[name].page if name in KINDS else "jobs"
