@@ -205,6 +205,7 @@ def _outcome(warning: str, difference: float) -> tuple[str, str]:
     """Status and message of a scored row; `difference` is between the probabilities of A-B and B-A."""
     notes = [warning] if warning else []
     if difference >= ORDER_NOTE:
-        notes.append(f"The orders A-B and B-A differ by {difference:.2f} in probability; the score lies between.")
+        gap = f"The orders A-B and B-A differ by {difference:.2f} in probability"
+        notes.append(f"{gap}; the score lies between them.")
     warned = bool(warning) or difference >= ORDER_WARNING
     return (Status.WARNING if warned else Status.OK).value, " ".join(notes)
