@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from esm2amp_core.errors import UserError, quoted
+from esm2amp_core.files.whole_file import known_suffix, whole_file
 from esm2amp_core.predictions import PredictionTable
 
 XLSX_ROWS, XLSX_CHARACTERS = 1_048_576, 32_767
@@ -132,11 +132,7 @@ def check_suffix(path: str | Path) -> str:
     UserError
         If it is none of .csv, .xlsx and .parquet.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _WRITERS:
-        raise UserError(f"{path}: results are not written as {suffix or 'a file without ending'}.",
-                        hint=f"Choose a name that ends in {', '.join(_WRITERS)}.")
-    return suffix
+    return known_suffix(path, _WRITERS, "results")
 
 
 def write(table: PredictionTable, path: str | Path) -> None:
@@ -147,16 +143,9 @@ def write(table: PredictionTable, path: str | Path) -> None:
     UserError
         If the format is unknown, cannot hold the table, or the file cannot be written.
     """
-    path = Path(path)
     data = _WRITERS[check_suffix(path)](table)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as part:
         part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as problem:
-        part.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written: {problem.strerror}.",
-                        hint="Check the folder, its permissions and the free space.") from None
 
 
 def _columns(frame: pd.DataFrame) -> list[list[object]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from esm2amp_core.errors import UserError
 from esm2amp_core.features import POOLED_TOKENS, SEGMENTS, ProteinFeatures
+from esm2amp_core.files.whole_file import known_suffix, whole_file
 from esm2amp_core.sequences import Protein
 
 SUFFIXES = (".npz", ".h5")
@@ -24,9 +23,7 @@ def check_suffix(path: Path) -> None:
     UserError
         With the known endings.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path.name}: features are written as {' or '.join(SUFFIXES)}.",
-                        hint="Choose one of these endings.")
+    known_suffix(path, SUFFIXES, "features")
 
 
 def write_features(proteins: Sequence[Protein], features: ProteinFeatures, path: Path) -> None:
@@ -41,22 +38,18 @@ def write_features(proteins: Sequence[Protein], features: ProteinFeatures, path:
         ``.npz``: arrays ids (N,), cls, eos, mean (N, D), segments (N, 10, D), float32.
         ``.h5``: the table of the ESM2_AMP scripts, key "df": Entry, ESM2_cls0 ..., ESM2_eos0 ...,
         ESM2_mean0 ..., ESM2_segment0_mean0 ...
+
+    Raises
+    ------
+    UserError
+        If the format is unknown, or the file cannot be written.
     """
+    write = _write_npz if known_suffix(path, SUFFIXES, "features") == ".npz" else _write_h5
     rows = features.rows()
     values = features.values[[rows[protein.digest] for protein in proteins]]
     ids = [protein.id for protein in proteins]
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        if path.suffix.lower() == ".npz":
-            _write_npz(ids, values, part)
-        else:
-            _write_h5(ids, values, part)
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.",
-                        hint="Check the folder and the space left.") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        write(ids, values, part)
 
 
 def _write_npz(ids: list[str], values: np.ndarray, path: Path) -> None:

@@ -99,12 +99,13 @@ def residue_range(start: int, stop: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One entry of a FASTA text, its sequence cleaned; `number` counts from 1."""
+    """One entry of a FASTA text, its sequence cleaned; `number` counts from 1, `problem` may be empty."""
 
     number: int
     header: str
     sequence: str
     notes: tuple[str, ...]
+    problem: str
 
     @property
     def id(self) -> str:
@@ -121,6 +122,16 @@ class _Record:
         if gene := re.search(r" GN=(\S+)", self.header):
             names.append(gene.group(1))
         return list(dict.fromkeys(name for name in names if name))
+
+    @property
+    def warnings(self) -> list[Issue]:
+        """What a person should know about its sequence."""
+        return [Issue(None, self.id, f"{quoted(self.id)}: {note}", "", Severity.WARNING)
+                for note in self.notes]
+
+    def issue(self, name: str) -> Issue:
+        """Why it cannot be used, told to those who call it `name`."""
+        return Issue(None, name, f"{quoted(self.id)}: {self.problem}", "Correct it in the FASTA.")
 
     def __str__(self) -> str:
         return f"entry {self.number:,} ({quoted(self.header)}, {len(self.sequence):,} residues)"
@@ -147,14 +158,22 @@ def parse_fasta(text: str | bytes) -> tuple[dict[str, Protein], list[Issue]]:
     SequenceError
         If the text is not FASTA at all.
     """
-    proteins, issues, alias_issues = _read(decode(text, "The FASTA text", error=SequenceError))
-    return proteins, issues + alias_issues
+    records = list(_records(decode(text, "The FASTA text", error=SequenceError)))
+    proteins, issues = _by_id(records)
+    others, other_issues = _by_other_names(records)
+    return proteins | others, issues + other_issues
 
 
 def read_fasta(
     path: str | Path, *, max_file_mb: float = Settings.max_file_mb
 ) -> tuple[list[Protein], list[Issue]]:
-    """Proteins of a FASTA file, each id once, in the order of the file, and what is wrong with the others.
+    """Proteins of a FASTA file, and what is wrong with the others.
+
+    Returns
+    -------
+    proteins : list of Protein
+        One per usable entry, in the order of the file; an entry that is repeated stands here twice.
+    issues : list of Issue
 
     Raises
     ------
@@ -162,38 +181,63 @@ def read_fasta(
         If the file cannot be read or is not FASTA.
     """
     data = read_file(path, max_file_mb=max_file_mb, error=SequenceError)
-    proteins, issues, _ = _read(decode(data, Path(path).name, error=SequenceError))
-    return [protein for name, protein in proteins.items() if name == protein.id], issues
+    records = list(_records(decode(data, Path(path).name, error=SequenceError)))
+    proteins, issues = _by_id(records)
+    return [proteins[record.id] for record in records if record.id in proteins], issues
 
 
-def _read(text: str) -> tuple[dict[str, Protein], list[Issue], list[Issue]]:
-    """Proteins by name, issues by id, and issues by other names."""
-    records = list(_records(text))
-    issues, alias_issues = _record_issues(records)
-    bad = {issue.value for issue in issues + alias_issues if issue.severity == Severity.ERROR}
+def _by_id(records: list[_Record]) -> tuple[dict[str, Protein], list[Issue]]:
+    """Proteins by id, and what is wrong with entries and ids."""
+    issues: list[Issue] = []
     holders: dict[str, list[_Record]] = {}
     for record in records:
-        if record.id and not sequence_problem(record.sequence):
-            for name in record.names:
-                holders.setdefault(name, []).append(record)
-    proteins: dict[str, Protein] = {}
-    repeated = []
-    for name, (first, *others) in holders.items():
-        other = next((record for record in others if record.sequence != first.sequence), None)
-        if other is not None:
-            ids = issues if name == first.id else alias_issues
-            ids.append(Issue(
-                None, name, f"The FASTA gives {quoted(name)} two different sequences: {first} and {other}.",
-                "Keep one of them, or give them different names.",
-            ))
-        elif name not in bad:
-            proteins[name] = Protein(first.id, first.sequence)
-            repeated += [name] if others and name == first.id else []
+        if not record.id:
+            issues.append(Issue(None, "", f"In the FASTA, {record} has no name.", "Write it behind the '>'."))
+            continue
+        holders.setdefault(record.id, []).append(record)
+        issues += [record.issue(record.id)] if record.problem else record.warnings
+    proteins, conflicts = _settle(holders)
+    repeated = [name for name in proteins if len(holders[name]) > 1]
     if repeated:
         names = ", ".join(map(quoted, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
         problem = f"{len(repeated):,} names stand in the FASTA twice or more, with one sequence: {names}."
-        issues.append(Issue(None, "", problem, "Nothing needs to be done.", Severity.WARNING))
-    return proteins, issues, alias_issues
+        conflicts.append(Issue(None, "", problem, "Nothing needs to be done.", Severity.WARNING))
+    return proteins, issues + conflicts
+
+
+def _by_other_names(records: list[_Record]) -> tuple[dict[str, Protein], list[Issue]]:
+    """Proteins by the names that nobody has as an id, and what is wrong with such names."""
+    ids = {record.id: record for record in records if record.id}
+    issues: list[Issue] = []
+    holders: dict[str, list[_Record]] = {}
+    for record in records:
+        for name in record.names[1:]:
+            if name not in ids:
+                holders.setdefault(name, []).append(record)
+                issues += [record.issue(name)] if record.problem else []
+            elif record.sequence != ids[name].sequence:
+                problem = f"{quoted(name)} is the id of {ids[name]}, but also another name of {record}."
+                remedy = "The entry with the id counts; call the other one by its own id."
+                issues.append(Issue(None, name, problem, remedy, Severity.WARNING))
+    proteins, conflicts = _settle(holders)
+    return proteins, issues + conflicts
+
+
+def _settle(holders: dict[str, list[_Record]]) -> tuple[dict[str, Protein], list[Issue]]:
+    """The protein behind each name whose usable entries agree; a name with a bad entry has none."""
+    proteins: dict[str, Protein] = {}
+    issues = []
+    for name, records in holders.items():
+        first, *others = [record for record in records if not record.problem] or records
+        other = next((record for record in others if record.sequence != first.sequence), None)
+        if other is not None:
+            issues.append(Issue(
+                None, name, f"The FASTA gives {quoted(name)} two different sequences: {first} and {other}.",
+                "Keep one of them, or give them different names.",
+            ))
+        elif not any(record.problem for record in records):
+            proteins[name] = Protein(first.id, first.sequence)
+    return proteins, issues
 
 
 def _records(text: str) -> Iterator[_Record]:
@@ -215,23 +259,4 @@ def _records(text: str) -> Iterator[_Record]:
     for number, (start, stop) in enumerate(pairwise([*starts, len(text)]), start=1):
         header, _, body = text[start + 1 : stop].partition("\n")
         sequence, notes = clean_sequence(body)
-        yield _Record(number, header.strip(), sequence, tuple(notes))
-
-
-def _record_issues(records: list[_Record]) -> tuple[list[Issue], list[Issue]]:
-    """What is wrong with single entries: by id, and the same by their other names."""
-    issues, alias_issues = [], []
-    for record in records:
-        if not record.id:
-            issues.append(Issue(None, "", f"In the FASTA, {record} has no name.", "Write it behind the '>'."))
-        elif problem := sequence_problem(record.sequence):
-            first, *others = (
-                Issue(None, name, f"{quoted(record.id)}: {problem}", "Correct it in the FASTA.")
-                for name in record.names
-            )
-            issues.append(first)
-            alias_issues += others
-        else:
-            issues += [Issue(None, record.id, f"{quoted(record.id)}: {note}", "", Severity.WARNING)
-                       for note in record.notes]
-    return issues, alias_issues
+        yield _Record(number, header.strip(), sequence, tuple(notes), sequence_problem(sequence))

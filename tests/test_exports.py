@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from esm2amp_core import exports
 from esm2amp_core.errors import UserError
+from esm2amp_core.feature_files import write_features
+from esm2amp_core.features import ProteinFeatures
+from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.pairs import build_pairs
 from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.sequences import Protein
 from esm2amp_core.tables import read_table
 
 FORMATS = {".csv": exports.to_csv, ".xlsx": exports.to_xlsx, ".parquet": exports.to_parquet}
@@ -139,6 +143,36 @@ def test_a_place_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         exports.write(table(["a"]), tmp_path / "none" / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    (tmp_path / "out.csv").write_text("old")
+    with pytest.raises(KeyError), whole_file(tmp_path / "out.csv") as part:
+        part.write_text("half")
+        raise KeyError
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "old"}
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    with whole_file(tmp_path / "out.csv") as first, whole_file(tmp_path / "out.csv") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "first"}
+
+
+def test_features_are_written_whole_by_name_or_not_at_all(tmp_path):
+    protein = Protein("a", "ACDEFGHIKLMN")
+    features = ProteinFeatures((protein.digest,), np.ones((1, 13, 4), dtype="float32"))
+    for name in ("out.npz", "out.H5"):
+        write_features([protein, protein], features, tmp_path / name)
+    assert list(np.load(tmp_path / "out.npz")["ids"]) == ["a", "a"]
+    assert pd.read_hdf(tmp_path / "out.H5", key="df").shape == (2, 1 + 13 * 4)
+    for name, reason in (("out.txt", "not written as .txt"), ("none/out.npz", "cannot be written"),
+                         ("none/out.h5", "cannot be written")):
+        with pytest.raises(UserError, match=reason):
+            write_features([protein], features, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.H5", "out.npz"]
 
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(

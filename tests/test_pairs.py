@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esm2amp_core.checks.suggestions import Suggester
 from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import PairError, SequenceError, Severity
 from esm2amp_core.pairs import Limits, build_pairs, read_pairs
@@ -426,3 +427,10 @@ def test_every_row_comes_back_in_order_with_its_ids(rows):
     assert table.frame["protein_b"].tolist() == [b for _, b, _ in rows]
     missing = {row for row, pair in enumerate(rows, 1) if not {*pair[:2]} <= set(PROTEINS)}
     assert missing == rows_with(table, Severity.ERROR)
+
+
+def test_many_damaged_names_among_many_known_ones_are_looked_up_quickly():
+    suggester = Suggester(f"P{i}" for i in range(200_000))
+    started = time.monotonic()
+    assert all(suggester.known_among([f"P{i}", f"Q{i}"]) == [f"P{i}"] for i in range(1_000))
+    assert time.monotonic() - started < 1

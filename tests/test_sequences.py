@@ -145,12 +145,42 @@ def test_forty_thousand_residues_and_one_line_of_ten_megabytes_are_read():
     assert len(proteins["line"].sequence) == 10_000_000
 
 
-def test_a_file_gives_each_id_once_in_order(tmp_path):
+def test_a_file_gives_every_entry_in_order_repeated_ones_included(tmp_path):
     path = tmp_path / "x.fasta"
-    path.write_text(f">sp|P1|A_X GN=G1\n{P53}\n>b\n{OTHER}\n>bad\nM\n>b\n{OTHER}\n")
+    path.write_text(f">sp|P1|A_X GN=G1\n{P53}\n>b\n{OTHER}\n>bad\nM\n>sp|P1|A_X\n{P53}\n>b\n{OTHER}\n")
     proteins, issues = read_fasta(path)
-    assert [protein.id for protein in proteins] == ["sp|P1|A_X", "b"]
+    assert [protein.id for protein in proteins] == ["sp|P1|A_X", "b", "sp|P1|A_X", "b"]
     assert [issue.value for issue in issues] == ["bad", ""]
+
+
+def test_a_file_loses_no_entry_whose_id_is_another_name_of_an_earlier_one(tmp_path):
+    path = tmp_path / "x.fasta"
+    path.write_text(f">sp|P04637|P53_HUMAN x GN=TP53\n{P53}\n>TP53\n{OTHER}\n")
+    proteins, issues = read_fasta(path)
+    assert [(protein.id, protein.sequence) for protein in proteins] == [
+        ("sp|P04637|P53_HUMAN", P53), ("TP53", OTHER)
+    ]  # fmt: skip
+    assert issues == []
+
+
+def test_a_file_with_one_id_for_two_sequences_names_both_entries(tmp_path):
+    path = tmp_path / "x.fasta"
+    path.write_text(f">a\n{P53}\n>b\n{OTHER}\n>a\n{OTHER}\n")
+    proteins, issues = read_fasta(path)
+    assert [protein.id for protein in proteins] == ["b"]
+    (issue,) = issues
+    assert issue.severity == Severity.ERROR
+    assert "entry 1 ('a', 30 residues) and entry 3 ('a', 20 residues)" in issue.problem
+
+
+def test_an_id_counts_before_the_same_name_of_another_entry():
+    for text in (f">sp|P1|A_X x GN=G1\n{P53}\n>G1\n{OTHER}\n", f">G1\n{OTHER}\n>sp|P1|A_X x GN=G1\n{P53}\n"):
+        proteins, issues = parse_fasta(text)
+        assert proteins["G1"] == Protein("G1", OTHER)
+        assert proteins["P1"].sequence == P53
+        assert [(issue.value, issue.severity) for issue in issues] == [("G1", Severity.WARNING)]
+    proteins, issues = parse_fasta(f">G1\n{P53}\n>sp|P1|A_X x GN=G1\n{P53}\n>tr|P2|C_X x GN=G1\nMK\n")
+    assert proteins["G1"].id == "G1"
 
 
 def test_missing_files_folders_and_large_files_are_refused(tmp_path):

@@ -19,7 +19,7 @@ class Suggester:
     """
 
     def __init__(self, known: Iterable[str]) -> None:
-        self._known = list(known)
+        self._known = dict.fromkeys(known)
         self._left = _COMPARISONS
         self._by_core: dict[str, list[str]] | None = None
 
@@ -38,8 +38,7 @@ class Suggester:
 
     def known_among(self, names: Iterable[str]) -> list[str]:
         """Those of the names that are known."""
-        known = set(self._known)
-        return [name for name in names if name in known]
+        return [name for name in names if name in self._known]
 
 
 def _core(name: str) -> str:

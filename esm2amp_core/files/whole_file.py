@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all, in a format that their name asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from esm2amp_core.errors import UserError
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; what stands there in the end takes its place.
+
+    Whatever goes wrong in between, `path` stays as it was and nothing is left beside it. Two programs may
+    write to one `path` at once: the later one wins.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    # The ending is kept: some writers choose or add one by it.
+    part = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be written: {problem.strerror or problem}.",
+                        hint="Check the folder, its permissions and the free space.") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def known_suffix(path: str | Path, known: Collection[str], what: str) -> str:
+    """The ending of a file's name in lower case, if `what` can be written in that format.
+
+    Raises
+    ------
+    UserError
+        With the known endings.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        raise UserError(f"{path}: {what} are not written as {suffix or 'a file without ending'}.",
+                        hint=f"Choose a name that ends in {' or '.join(known)}.")
+    return suffix
