@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from pkgutil import resolve_name
 
 ARCHITECTURES = {
     "amps": "esm2amp_core.models.amp:Amps",
@@ -25,5 +25,4 @@ def resolve(name: str) -> type:
     KeyError
         If `ARCHITECTURES` does not name it.
     """
-    module, _, attribute = ARCHITECTURES[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return resolve_name(ARCHITECTURES[name])

@@ -18,7 +18,10 @@ def run(work: Work) -> None:
         If the job is not wanted any more.
     """
     params: DownloadParams = work.params
-    manifest, _ = download_model(params.architecture, settings=work.workspace.settings, report=work.report)
-    work.workspace.jobs.note(
-        work.job.id, params.to_json(), message=f"{manifest.title} is installed.", worker=work.worker
+    workspace = work.workspace
+    there_before = workspace.bundles()
+    manifest, folder = download_model(params.architecture, settings=workspace.settings, report=work.report)
+    happened = "was installed already" if folder.name in there_before else "is installed"
+    workspace.jobs.note(
+        work.job.id, params.to_json(), message=f"{manifest.title} {happened}.", worker=work.worker
     )
