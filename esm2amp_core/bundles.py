@@ -22,6 +22,18 @@ from esm2amp_core.features import FEATURE_SETS, FeatureSet
 FORMAT = 1
 MANIFEST, WEIGHTS, SELFCHECK, ENCODER = "manifest.json", "weights.safetensors", "selfcheck.json", "encoder"
 MAX_MANIFEST_BYTES = 1_000_000
+ARCHITECTURE_TITLES = {
+    "amps": "ESM2_AMPS: attention over the ten segments of each protein",
+    "amp_cse": "ESM2_AMP_CSE: as ESM2_AMPS, with the language model's start and end vectors",
+    "gru": "ESM2_GRU: a recurrent network over the segments",
+    "mean": "Mean of the segments, without attention",
+    "dpm": "ESM2_DPM: one mean vector per protein",
+}
+"""What each of `models.ARCHITECTURES` is, for people."""
+PUBLISHED_ARCHITECTURES = ("amps", "amp_cse", "dpm", "gru")
+"""Those that the authors trained and published, the main model of the paper first."""
+PUBLISHED_ENCODER = "facebook/esm2_t33_650M_UR50D"
+"""The language model, with 650 million parameters, whose features they read."""
 _PLAIN_TYPES = {"str": str, "int": int, "float": (int, float), "tuple": tuple, "dict": dict}
 
 

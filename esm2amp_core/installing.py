@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from esm2amp_core.bundles import (
+    PUBLISHED_ENCODER,
     EncoderRef,
     Manifest,
     encoder_source,
@@ -28,7 +29,6 @@ from esm2amp_core.progress import Report, silent
 from esm2amp_core.selfcheck import make_self_check
 from esm2amp_core.settings import Settings
 
-PUBLISHED_ENCODER = "facebook/esm2_t33_650M_UR50D"
 PUBLISHED_CITATION = (
     "Sun Y, Wang R, Luo Z, et al. ESM2_AMP: an interpretable framework for protein-protein interactions "
     "prediction and biological mechanism discovery. Brief Bioinform 2025;26(4):bbaf434."

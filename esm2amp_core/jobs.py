@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+LONGEST_TITLE = 200
+
 
 class JobState(StrEnum):
     """Where a job stands."""

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.components.job_actions import show_actions
 from pages.components.job_choice import choose_job
 from pages.components.job_status import show_status, state_badge
-from pages.components.model_words import about_model, manifest_of
+from pages.components.model_words import about_model, model_of
 from pages.components.page import page
 from pages.components.result_summary import (
     show_downloads,
@@ -20,13 +20,13 @@ from pages.components.text import literal, when
 
 with page("Results") as workspace:
     job = choose_job(workspace)
-    manifest = manifest_of(workspace, job)
+    model = model_of(workspace, job)
 
     st.title(literal(job.title, limit=90), anchor=False)
     facts, actions = st.columns([5, 4], vertical_alignment="center")
     with facts.container(horizontal=True, vertical_alignment="center"):
         state_badge(job)
-        st.caption(f"{about_model(job, manifest)} · submitted {when(job.created)}")
+        st.caption(f"{about_model(model)} · submitted {when(job.created)}")
     with actions:
         show_actions(workspace, job)
 
@@ -35,12 +35,12 @@ with page("Results") as workspace:
         if job.state.is_finished and job.n_done:
             frame = load_results(workspace, job).frame
             show_summary(frame)
-            show_meaning(manifest)
-            show_histogram(frame, manifest)
+            show_meaning(model)
+            show_histogram(frame, model)
         heading, downloads = st.columns([2, 5], vertical_alignment="bottom")
         heading.subheader("Pairs", anchor=False)
         if job.state.is_finished and job.n_done:
             with downloads:
                 show_downloads(workspace, job)
         explore_results(workspace, job)
-    show_provenance(job, manifest)
+    show_provenance(job, model)

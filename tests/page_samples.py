@@ -25,7 +25,10 @@ def make_starter(models: Path, encoder: Path) -> Path:
         sizes=classifier.sizes,
         feature_set="segments",
         encoder=EncoderRef(id="tiny", width=WIDTH),
-        metrics={"test": {"auroc": 0.6125, "n_pairs": 52048}},
+        metrics={
+            "test": {"auroc": 0.6125, "n_pairs": 52048},
+            "for_comparison_on_test": {"a coin": {"auroc": 0.5}},
+        },
         limitations=("Knows nothing: <b>random</b> weights.",),
         licence="CC0",
         citation="Nobody 2026",

@@ -32,3 +32,10 @@ def test_the_histogram_draws_all_scores_and_the_threshold():
     assert drawn == {"called interacting": 2, "not called": 1}
     assert figure.layout.shapes[0].x0 == 0.5
     assert "0.50" in figure.layout.annotations[0].text
+
+
+def test_without_a_threshold_all_scores_look_alike_and_none_is_drawn():
+    figure = score_histogram(np.array([0.2, 0.6, np.nan]), threshold=None)
+    assert [int(np.sum(bar.y)) for bar in figure.data] == [2]
+    assert not figure.layout.shapes
+    assert not figure.layout.annotations

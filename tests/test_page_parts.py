@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esm2amp_core.bundles import ARCHITECTURE_TITLES, PUBLISHED_ARCHITECTURES, EncoderRef, Manifest
+from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.predictions import PredictionTable
-from pages.components.model_card import flatten
+from pages.components.model_words import trust_words
 from pages.components.result_filter import ResultFilter
 from pages.components.results import summarise
-from pages.components.text import WORD_JOINER, count, duration, literal
+from pages.components.text import WORD_JOINER, count, duration, flatten, literal
 
 
 def without_escapes(text: str) -> str:
@@ -97,6 +99,25 @@ def test_filtering_leaves_the_shared_table_as_it_was(results):
 
 def test_the_summary_counts_each_row_once(results):
     assert summarise(results) == {"scored": 3, "interacting": 2, "warnings": 1, "errors": 1}
+
+
+def test_every_architecture_has_a_title_for_people():
+    assert ARCHITECTURE_TITLES.keys() == ARCHITECTURES.keys()
+    assert set(PUBLISHED_ARCHITECTURES) <= ARCHITECTURES.keys()
+
+
+def card(**metrics) -> Manifest:
+    return Manifest(name="x", title="X", architecture="amps", sizes={}, feature_set="segments",
+                    encoder=EncoderRef(id="e", width=4), metrics=metrics)  # fmt: skip
+
+
+def test_trust_is_put_in_words_from_the_test_pairs():
+    assert "in 57 of 100 cases; 50 is chance" in trust_words(card(val={"auroc": 0.9}, test={"auroc": 0.5693}))
+
+
+@pytest.mark.parametrize("test", [{}, {"auroc": "high"}, {"auroc": float("nan")}, {"auroc": 57.0}, 0.9, None])
+def test_without_a_usable_figure_nothing_is_said_about_trust(test):
+    assert trust_words(card(test=test, val={"auroc": 0.9})) == ""
 
 
 def test_nested_facts_become_lines():

@@ -1,7 +1,9 @@
 """Every page, run by Streamlit without a browser; the worker is not started, or runs inline."""
 
+import json
 import logging
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,9 +91,12 @@ def paste(pairs: str, fasta: str = FASTA) -> AppTest:
     return sound(app.run())
 
 
-def finished_job(workspace: Workspace, n_rows: int = 6, title: str = "A job", **changes) -> str:
-    """A job whose rows were scored, without a model."""
-    job = workspace.submit_prediction(pairs_of(n_rows, label="1"), bundle="starter", title=title)
+def finished_job(
+    workspace: Workspace, n_rows: int = 6, title: str = "A job", columns: dict | None = None, **changes
+) -> str:
+    """A job whose rows were scored, without a model; `changes` of the outcome, `columns` beside it."""
+    pairs = pairs_of(n_rows, **(columns or {"label": "1"}))
+    job = workspace.submit_prediction(pairs, bundle="starter", title=title)
     workspace.jobs.claim("test")
     outcome = scored(workspace.inputs(job.id).frame).assign(**changes)
     workspace.jobs.save_predictions(job.id, outcome, worker="test")
@@ -287,6 +292,20 @@ def test_the_time_is_estimated_from_earlier_jobs(workspace):
     assert "judging from 1 earlier job" in words(paste("P04637\tQ00987"))
 
 
+def test_a_small_job_says_nothing_about_the_time_of_a_large_one(workspace):
+    finished_job(workspace, n_rows=6)
+    assert "judging from" in words(paste("P04637\tQ00987\n" * 60))
+    assert "time is not known" in words(paste("P04637\tQ00987\n" * 61))
+
+
+def test_a_note_about_the_table_stands_there_once(workspace):
+    app = paste("My screen of last year\n\nprotein_a,protein_b,score\nP04637,Q00987,1")
+    table = next(frame.value for frame in app.dataframe if "Problem" in frame.value)
+    notes = [problem for problem in table["Problem"] if "Above the header" in problem]
+    assert len(notes) == 1
+    assert "Above the header" not in words(app)
+
+
 # ---------------------------------------------------------------- Results
 
 
@@ -381,6 +400,62 @@ def test_a_job_whose_model_is_gone_still_shows_its_scores(workspace, monkeypatch
     assert "no longer installed" in words(app)
 
 
+def test_the_page_says_how_far_the_model_can_be_trusted(workspace):
+    app = visit("results", job=finished_job(workspace))
+    assert "in 61 of 100 cases; 50 is chance" in words(app)
+    assert "changed since" not in words(app)
+
+
+@pytest.fixture
+def own_models(models, tmp_path, monkeypatch) -> Path:
+    """A copy of the models, which a test may change."""
+    folder = shutil.copytree(models, tmp_path / "models")
+    monkeypatch.setenv("ESM2AMP_MODELS", str(folder))
+    return folder
+
+
+def change_card(models: Path) -> None:
+    """Another threshold and other figures under the same name."""
+    path = models / "starter" / "manifest.json"
+    card = json.loads(path.read_text()) | {"threshold": 0.125, "title": "Another", "metrics": {}}
+    path.write_text(json.dumps(card))
+
+
+@pytest.fixture
+def settled(workspace, own_models) -> Workspace:
+    """The workspace of the page, with models of its own."""
+    return Workspace.open(Settings.from_environment())
+
+
+def test_scores_keep_the_threshold_and_title_they_were_made_with(settled, own_models):
+    job = settled.submit_prediction(pairs_of(3), bundle="starter")
+    run_pending(settled)
+    assert "from a probability of 0.50" in words(visit("results", job=job.id))
+    change_card(own_models)
+    said = words(visit("results", job=job.id))
+    assert "from a probability of 0.50" in said
+    assert "Model: Starter (changed since)" in said.replace("\\", "")
+    assert "has changed since these scores were made" in said
+    assert "of 100 cases" not in said
+
+
+def test_the_threshold_of_another_model_is_never_shown(settled, own_models):
+    job_id = finished_job(settled)  # its worker noted nothing
+    change_card(own_models)
+    app = visit("results", job=job_id)
+    assert "from a probability of the model's threshold" in words(app)
+    assert "0.12" not in words(app)
+    assert metrics(app)["Pairs scored"] == "6"
+
+
+@pytest.mark.parametrize("name", ["call", "interacts (input)", "note", "Probability"])
+def test_a_column_of_the_person_never_takes_the_place_of_the_models_call(workspace, name):
+    job_id = finished_job(workspace, columns={name: "mine"})
+    table = visit("results", job=job_id).dataframe[0].value
+    assert set(table["interacts"]) <= {"interacts", "does not"}
+    assert set(table[name]) == {"mine"}
+
+
 def test_run_again_makes_a_new_job_of_the_same_input(workspace):
     job_id = finished_job(workspace, title="first")
     app = visit("results", job=job_id)
@@ -447,6 +522,27 @@ def test_a_protein_is_found_in_all_jobs_with_its_scores(workspace):
     assert found["probability"].between(0, 1).all()
 
 
+def test_proteins_of_other_owners_are_not_found(workspace, monkeypatch):
+    finished_job(workspace, title="mine")
+    monkeypatch.setenv("ESM2AMP_OWNER", "somebody else")
+    app = visit("jobs")
+    next(box for box in app.text_input if box.label.startswith("Find a protein")).set_value("p0001")
+    assert "No scored pair" in words(sound(app.run()))
+
+
+def test_a_job_of_an_unknown_kind_is_listed_and_leads_to_the_history(workspace):
+    job = workspace.jobs.submit_task("from the future", {}, title="Later", owner="local")
+    assert [link.label for link in visit("jobs").main.page_link] == ["Later"]
+    assert visit("results", job=job.id).title[0].value == "Jobs"
+
+
+def test_a_cancelled_download_counts_no_rows(workspace):
+    workspace.jobs.cancel(workspace.submit_download("amps").id)
+    said = words(visit("models"))
+    assert "This job was cancelled." in said
+    assert "of 0 row" not in said
+
+
 def test_the_disk_limit_is_stated(workspace):
     assert "of at most 4.0 GB" in words(visit("jobs"))
 
@@ -454,7 +550,9 @@ def test_the_disk_limit_is_stated(workspace):
 def test_a_models_card_shows_its_figures_limits_and_licence(workspace):
     app = visit("models")
     table = app.dataframe[0].value
-    assert table.set_index("Figure")["test"].to_dict() == {"AUROC": "0.613", "Pairs": "52,048"}
+    assert table.set_index("Figure").to_dict() == {"Test": {"AUROC": "0.613", "Pairs": "52,048"}}
+    assert app.dataframe[1].value.to_dict("records") == [{"Method": "a coin", "AUROC": "0.500"}]
+    assert "in 61 of 100 cases; 50 is chance" in words(app)
     assert "CC0" in words(app)
     assert r"\<b\>random\<\/b\>" in words(app)
     assert "small offline model" in words(app)

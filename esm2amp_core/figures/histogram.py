@@ -18,7 +18,7 @@ class ScoreCounts(NamedTuple):
     Attributes
     ----------
     edges : ndarray, dtype=float64, shape=(n + 1,)
-        From 0 to 1; the threshold is always one of them, so that no bar lies on both sides.
+        From 0 to 1; a threshold is always one of them, so that no bar lies on both sides.
     counts : ndarray, dtype=int64, shape=(n,)
     """
 
@@ -26,39 +26,39 @@ class ScoreCounts(NamedTuple):
     counts: np.ndarray
 
 
-def count_scores(probabilities: np.ndarray, *, threshold: float, n_bins: int = N_BINS) -> ScoreCounts:
+def count_scores(probabilities: np.ndarray, *, threshold: float | None, n_bins: int = N_BINS) -> ScoreCounts:
     """Count probabilities in equal intervals.
 
     Parameters
     ----------
     probabilities : ndarray, dtype=float64, shape=(N,)
         NaN marks pairs without a score; they are not counted.
-    threshold : float
-        From which probability a pair is called interacting.
+    threshold : float or None
+        From which probability a pair is called interacting; None if that is not known.
     n_bins : int
         Intervals; one more where the threshold cuts one in two.
     """
     edges = np.linspace(0, 1, n_bins + 1)
-    if not np.isclose(edges, threshold).any():
-        edges = np.sort(np.append(edges, threshold))
-    edges[np.isclose(edges, threshold)] = threshold
+    if threshold is not None:
+        if not np.isclose(edges, threshold).any():
+            edges = np.sort(np.append(edges, threshold))
+        edges[np.isclose(edges, threshold)] = threshold
     counts, _ = np.histogram(probabilities[~np.isnan(probabilities)], bins=edges)
     return ScoreCounts(edges, counts)
 
 
-def score_histogram(probabilities: np.ndarray, *, threshold: float) -> go.Figure:
-    """Histogram of probabilities with the threshold marked.
+def score_histogram(probabilities: np.ndarray, *, threshold: float | None) -> go.Figure:
+    """Histogram of probabilities with the threshold marked, where it is known.
 
     Parameters
     ----------
     probabilities : ndarray, dtype=float64, shape=(N,)
-    threshold : float
+    threshold : float or None
     """
     edges, counts = count_scores(probabilities, threshold=threshold)
     left, right = edges[:-1], edges[1:]
     figure = go.Figure()
-    sides = (("called interacting", ABOVE, left >= threshold), ("not called", BELOW, left < threshold))
-    for name, colour, side in sides:
+    for name, colour, side in _sides(left, threshold):
         figure.add_bar(
             x=left[side],
             y=counts[side],
@@ -69,10 +69,12 @@ def score_histogram(probabilities: np.ndarray, *, threshold: float) -> go.Figure
             customdata=right[side],
             hovertemplate=f"%{{y:,}} pairs from %{{x:.2f}} to %{{customdata:.2f}}<br>{name}<extra></extra>",
         )
-    figure.add_vline(x=threshold, line={"color": LINE, "width": 2, "dash": "dash"})
-    figure.add_annotation(
-        text=f"threshold {threshold:.2f}", x=threshold, y=1, yref="paper", yanchor="bottom", showarrow=False
-    )
+    if threshold is not None:
+        figure.add_vline(x=threshold, line={"color": LINE, "width": 2, "dash": "dash"})
+        figure.add_annotation(
+            text=f"threshold {threshold:.2f}", x=threshold, y=1, yref="paper", yanchor="bottom",
+            showarrow=False,
+        )  # fmt: skip
     figure.update_xaxes(title="probability of interaction", range=[0, 1], tickformat=".1f")
     figure.update_yaxes(title="pairs", rangemode="tozero", tickformat=",d")
     figure.update_layout(
@@ -82,3 +84,11 @@ def score_histogram(probabilities: np.ndarray, *, threshold: float) -> go.Figure
         bargap=0,
     )
     return figure
+
+
+def _sides(left: np.ndarray, threshold: float | None) -> list[tuple[str, str, np.ndarray]]:
+    """Name, colour and bars of each kind of bar, told by its left edge."""
+    if threshold is None:
+        return [("pairs", ABOVE, np.full(len(left), True))]
+    above = left >= threshold
+    return [("called interacting", ABOVE, above), ("not called", BELOW, ~above)]

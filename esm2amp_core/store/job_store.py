@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from esm2amp_core.errors import JobError
-from esm2amp_core.jobs import MOVES, Job, JobState
+from esm2amp_core.jobs import LONGEST_TITLE, MOVES, Job, JobState
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.store import prediction_store
 from esm2amp_core.store.artifacts import input_digest
@@ -20,7 +20,6 @@ from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
 
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
 ID_LENGTH = 12
-LONGEST_TITLE = 200
 ACTIVE = tuple(state for state, moves in MOVES.items() if JobState.CANCELLED in moves)
 
 

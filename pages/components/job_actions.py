@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from esm2amp_core.jobs import Job
+from esm2amp_core.jobs import LONGEST_TITLE, Job
 from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import JOBS, RESULTS, open_job
 from pages.components.page import error_boundary
 from pages.components.text import literal
 
-MAX_TITLE = 120
-
 
 @st.dialog("Rename this job")
 def rename(workspace: Workspace, job: Job) -> None:
     """Ask for a new title."""
     with error_boundary(), st.form("rename", border=False):
-        title = st.text_input("Title", job.title, max_chars=MAX_TITLE)
+        title = st.text_input("Title", job.title, max_chars=LONGEST_TITLE)
         if st.form_submit_button("Save", type="primary"):
             workspace.jobs.rename(job.id, title.strip())
             st.rerun()

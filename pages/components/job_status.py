@@ -39,7 +39,8 @@ def show_status(workspace: Workspace, job: Job) -> None:
     elif job.state == JobState.FAILED:
         st.error(f"This job stopped with an error. {literal(job.error)}", icon=":material/error:")
     elif job.state == JobState.CANCELLED:
-        st.warning(f"This job was cancelled when {job.n_done:,} of {count(job.n_rows, 'row')} were done.")
+        rows = f" when {job.n_done:,} of {count(job.n_rows, 'row')} were done" if job.n_rows else ""
+        st.warning(f"This job was cancelled{rows}.")
     if job.message:
         st.info(literal(job.message), icon=":material/info:")
 

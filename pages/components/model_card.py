@@ -7,22 +7,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from esm2amp_core.bundles import Manifest
-from pages.components.model_words import STARTER
-from pages.components.text import literal
+from esm2amp_core.bundles import ARCHITECTURE_TITLES, Manifest
+from pages.components.model_words import STARTER, trust_words
+from pages.components.text import flatten, literal, plain
 
-ARCHITECTURES = {
-    "amps": "ESM2_AMPS: attention over the ten segments of each protein",
-    "amp_cse": "ESM2_AMP_CSE: as ESM2_AMPS, with the language model's start and end vectors",
-    "gru": "ESM2_GRU: a recurrent network over the segments",
-    "mean": "Mean of the segments, without attention",
-    "dpm": "ESM2_DPM: one mean vector per protein",
-}
 METRICS = {
     "accuracy": "Accuracy", "auroc": "AUROC", "aupr": "AUPR", "mcc": "MCC", "precision": "Precision",
     "recall": "Recall", "specificity": "Specificity", "balanced_accuracy": "Balanced accuracy", "f1": "F1",
     "loss": "Loss", "brier": "Brier score", "ece": "Calibration error", "n": "Pairs", "n_pairs": "Pairs",
+    "n_positive": "of these, interacting", "n_left_out": "Pairs left out",
 }  # fmt: skip
+DATA_SETS = {"train": "Training", "val": "Validation", "validation": "Validation", "test": "Test"}
 
 
 def show_card(manifest: Manifest) -> None:
@@ -38,6 +33,8 @@ def show_card(manifest: Manifest) -> None:
         with facts:
             _show_facts(manifest)
         with figures:
+            if trust := trust_words(manifest):
+                st.markdown(f"**How far to trust it.** {trust}")
             show_metrics(manifest.metrics)
         if manifest.limitations:
             st.markdown("**Limits**")
@@ -58,7 +55,7 @@ def show_broken(reasons: dict[str, str]) -> None:
 def _show_facts(manifest: Manifest) -> None:
     facts = {
         "Name on the command line": manifest.name,
-        "Method": ARCHITECTURES.get(manifest.architecture, manifest.architecture),
+        "Method": ARCHITECTURE_TITLES.get(manifest.architecture, manifest.architecture),
         "Language model": manifest.encoder.id,
         "Called interacting from": f"{manifest.threshold:.2f}",
         "Calibration": manifest.calibration or "none: probabilities are as the network gives them",
@@ -70,34 +67,38 @@ def _show_facts(manifest: Manifest) -> None:
 
 
 def show_metrics(metrics: dict[str, Any]) -> None:
-    """Figures per data set as a table: one line per figure, one column per data set."""
-    table = {
-        name: {METRICS.get(key, key): value for key, value in values.items() if _is_number(value)}
-        for name, values in metrics.items()
-        if isinstance(values, dict)
-    }
-    single = {METRICS.get(key, key): value for key, value in metrics.items() if _is_number(value)}
-    if single:
-        table["All data"] = single
+    """Figures per data set: a line per figure, a column per data set; and those of others beside them."""
+    table = {DATA_SETS.get(name, plain(name)): _figures(values) for name, values in metrics.items()}
+    table = {name: figures for name, figures in {**table, "All data": _figures(metrics)}.items() if figures}
     if not table:
         st.markdown("This model states no measured figures.")
         return
     st.markdown("**How good it is**")
-    frame = pd.DataFrame(table).map(_number_words)
-    frame.insert(0, "Figure", frame.index)
-    st.dataframe(frame, hide_index=True, placeholder="–", alt="Measured figures of the model")
+    _show_figures(pd.DataFrame(table), "Figure", "Measured figures of the model")
+    for name, values in metrics.items():
+        if others := _comparison(values):
+            st.markdown(f"**{literal(plain(name))}**")
+            _show_figures(pd.DataFrame(others).T, "Method", plain(name))
 
 
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested facts as one level: ``{"data": {"train": 3}}`` becomes ``{"data, train": "3"}``."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        label = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{label}, ")
-        else:
-            flat[label] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return flat
+def _figures(values: object) -> dict[str, float]:
+    """The numbers among some values, by names that people know."""
+    if not isinstance(values, dict):
+        return {}
+    return {METRICS.get(key, plain(key)): value for key, value in values.items() if _is_number(value)}
+
+
+def _comparison(values: object) -> dict[str, dict[str, float]]:
+    """Figures of other methods, where a group holds a group per method."""
+    if not isinstance(values, dict):
+        return {}
+    return {name: figures for name, inner in values.items() if (figures := _figures(inner))}
+
+
+def _show_figures(table: pd.DataFrame, corner: str, name: str) -> None:
+    words = table.map(_number_words)
+    words.insert(0, corner, table.index)
+    st.dataframe(words, hide_index=True, placeholder="–", alt=name, height="content")
 
 
 def _is_number(value: object) -> bool:

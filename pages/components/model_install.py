@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from esm2amp_core.bundles import ARCHITECTURE_TITLES, PUBLISHED_ARCHITECTURES, PUBLISHED_ENCODER
 from esm2amp_core.errors import UserError
 from esm2amp_core.kinds import DOWNLOAD
 from esm2amp_core.workspace import Workspace
@@ -11,23 +12,14 @@ from pages.components import state
 from pages.components.job_status import show_status
 from pages.components.page import show_user_error
 
-PUBLISHED = {
-    "amps": "ESM2_AMPS, the main model of the paper",
-    "amp_cse": "ESM2_AMP_CSE",
-    "dpm": "ESM2_DPM",
-    "gru": "ESM2_GRU",
-}
-ENCODER = "facebook/esm2_t33_650M_UR50D"
-
-
 
 def show_install(workspace: Workspace) -> None:
     """With internet: a button. Without: copy two files, then one command."""
     st.subheader("Install a published model", anchor=False)
     st.markdown(
-        "The models of the ESM2_AMP paper use a much larger language model (650 million parameters) and are "
-        "more accurate than the small offline one. They take about 3 GB of disk. An installed model is "
-        "listed above and can be chosen on the Predict page."
+        "The models of the ESM2_AMP paper read proteins with a language model of 650 million parameters, 130 "
+        "times that of the small offline model, which is weak: see the figures on its card. They take about "
+        "3 GB of disk. An installed model is listed above and can be chosen on the Predict page."
     )
     online, offline = st.tabs(["This machine has internet", "This machine has no internet"])
     with online:
@@ -39,7 +31,7 @@ def show_install(workspace: Workspace) -> None:
 
 
 def _show_download(workspace: Workspace) -> None:
-    name = st.selectbox("Model", PUBLISHED, format_func=lambda name: f"{name}: {PUBLISHED[name]}")
+    name = st.selectbox("Model", PUBLISHED_ARCHITECTURES, format_func=ARCHITECTURE_TITLES.__getitem__)
     if st.button("Install this model", icon=":material/download:", help="Shows licence and citation first."):
         _ask_terms(workspace, name)
     if terms := state.get_terms(name):
@@ -54,9 +46,9 @@ def _show_download(workspace: Workspace) -> None:
     st.markdown("The same in a terminal:")
     st.code(f"esm2amp models download {name}", language="bash")
     st.caption(
-        f"The checkpoint comes from figshare, the language model {ENCODER} from the Hugging Face hub. An "
-        "interrupted download goes on where it stopped. Nothing else in this program uses the network, and "
-        "your sequences are never sent anywhere."
+        f"The checkpoint comes from figshare, the language model {PUBLISHED_ENCODER} from the Hugging Face "
+        "hub. An interrupted download goes on where it stopped. Nothing else in this program uses the "
+        "network, and your sequences are never sent anywhere."
     )
 
 
@@ -71,7 +63,7 @@ def _ask_terms(workspace: Workspace, name: str) -> None:
 def _show_import() -> None:
     st.markdown(
         "On a machine with internet, fetch the checkpoint (a `.pth` file of figshare article 28378157) "
-        f"and the folder of the language model `{ENCODER}`. Copy both here, then:"
+        f"and the folder of the language model `{PUBLISHED_ENCODER}`. Copy both here, then:"
     )
     st.code(
         "esm2amp models import --architecture amps \\\n"

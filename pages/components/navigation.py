@@ -5,6 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from esm2amp_core.jobs import Job
+from esm2amp_core.kinds import page_of
+
 PREDICT, RESULTS, JOBS, MODELS = (f"pages/{name}.py" for name in ("predict", "results", "jobs", "models"))
 
 # No icons: Streamlit would fetch them from the internet, as pictures for the browser's tab.
@@ -28,6 +31,11 @@ def ensure_declared() -> None:
     if PagesManager.uses_pages_directory:
         declare_pages()
         st.rerun()
+
+
+def page_for(job: Job) -> str:
+    """The page that shows jobs of this one's kind."""
+    return f"pages/{page_of(job.kind)}.py"
 
 
 def open_job(job_id: str) -> None:

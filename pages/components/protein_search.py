@@ -19,7 +19,7 @@ def find_protein(workspace: Workspace) -> None:
     ).strip()  # fmt: skip
     if not wanted:
         return
-    found = workspace.jobs.find_protein(wanted, limit=LIMIT)
+    found = workspace.jobs.find_protein(wanted, limit=LIMIT, owner=workspace.settings.owner)
     if found.empty:
         st.info(f"No scored pair has a protein with {literal(wanted, limit=60)} in its name.")
         return

@@ -9,19 +9,23 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core import exports
-from esm2amp_core.bundles import Manifest
 from esm2amp_core.figures.histogram import score_histogram
 from esm2amp_core.jobs import Job
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.workspace import Workspace
+from pages.components.model_words import JobModel, trust_words
 from pages.components.results import load_results, summarise
-from pages.components.text import count, literal, when
+from pages.components.text import count, literal, plain, when
 
 FORMATS: dict[str, tuple[str, Callable[[PredictionTable], bytes], str]] = {
     "csv": ("CSV", exports.to_csv, "text/csv"),
     "xlsx": ("Excel (XLSX)", exports.to_xlsx,
              "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "parquet": ("Parquet", exports.to_parquet, "application/vnd.apache.parquet"),
+}  # fmt: skip
+PARAMETERS = {
+    "bundle": "Name of the model", "bundle_digest": "SHA-256 of the model's card", "title": "Model",
+    "encoder": "Language model", "encoder_revision": "Language model, version", "esm2amp": "esm2amp",
 }  # fmt: skip
 
 
@@ -38,24 +42,30 @@ def show_summary(frame: pd.DataFrame) -> None:
         column.metric(label, f"{number:,}", help=tip, border=True)
 
 
-def show_histogram(frame: pd.DataFrame, manifest: Manifest | None) -> None:
+def show_histogram(frame: pd.DataFrame, model: JobModel) -> None:
     """How the probabilities are spread, and where the threshold lies."""
-    threshold = manifest.threshold if manifest else 0.5
     st.plotly_chart(
-        score_histogram(frame["probability"].to_numpy(dtype=float), threshold=threshold),
+        score_histogram(frame["probability"].to_numpy(dtype=float), threshold=model.threshold),
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "scores"},
                 "modeBarButtons": [["toImage"]]},
         alt="Histogram of the probabilities of interaction",
     )  # fmt: skip
 
 
-def show_meaning(manifest: Manifest | None) -> None:
+def show_meaning(model: JobModel) -> None:
     """What a score says and what it does not."""
-    threshold = f"{manifest.threshold:.2f}" if manifest else "its threshold"
+    threshold = "the model's threshold" if model.threshold is None else f"{model.threshold:.2f}"
+    trust = trust_words(model.card) if model.card else ""
     st.markdown(
         f"A pair is **called interacting** from a probability of {threshold}. The model judges from the "
-        "two sequences alone. It does not know in which cell, when or where the proteins occur."
+        f"two sequences alone. It does not know in which cell, when or where the proteins occur. {trust}"
     )
+    if model.changed:
+        st.info(
+            f"The model {literal(model.name)} has changed since these scores were made. What the Models "
+            "page says of it today may not hold for them. Run the job again to score with today's model.",
+            icon=":material/info:",
+        )
     with st.expander("What these scores mean, and what they do not"):
         st.markdown(
             "- The probability holds for data like those the model was tested on, where about half of the "
@@ -66,8 +76,8 @@ def show_meaning(manifest: Manifest | None) -> None:
             "- A score near the threshold says little in either direction.\n"
             "- It is a reason to do an experiment, not a replacement for one."
         )
-        if manifest:
-            for text in filter(None, (manifest.calibration, *manifest.limitations)):
+        if card := model.card:
+            for text in filter(None, (card.calibration, *card.limitations)):
                 st.markdown(f"- {literal(text)}")
 
 
@@ -92,19 +102,20 @@ def file_stem(job: Job) -> str:
     return words or f"esm2amp_{job.id}"
 
 
-def show_provenance(job: Job, manifest: Manifest | None) -> None:
+def show_provenance(job: Job, model: JobModel) -> None:
     """Everything needed to tell later how the numbers came about."""
+    params = {name: value for name, value in job.params.items() if name != "used"} | model.used
+    encoder = model.card.encoder.id if model.card else ""
     facts = {
         "Job": job.id,
-        "Model": manifest.title if manifest else str(job.params.get("bundle", "")),
-        "Language model": manifest.encoder.id if manifest else "",
-        "Language model, version": manifest.encoder.revision if manifest else "",
+        "Model": model.title,
+        "Language model": encoder,
         "Rows": count(job.n_rows, "row"),
         "Submitted": when(job.created),
         "Started": when(job.started),
         "Finished": when(job.finished),
         "SHA-256 of the input": job.input_digest,
-        **{name.replace("_", " "): value for name, value in job.params.items()},
+        **{PARAMETERS.get(name, plain(name)): value for name, value in params.items()},
     }
     facts = {name: str(value) for name, value in facts.items() if value not in ("", None)}
     with st.expander("How these numbers were made"):

@@ -87,7 +87,7 @@ def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
             "protein_a": shown["protein_a"],
             "protein_b": shown["protein_b"],
             "probability": shown["probability"],
-            "call": _call_words(shown),
+            "interacts": _call_words(shown),
             "status": shown["status"].map(STATUS_WORDS),
             **({"message": shown["message"]} if shown["message"].any() else {}),
             **{name: shown[name] for name in carried},
@@ -123,7 +123,9 @@ def _columns() -> dict[str, object]:
             "Probability", min_value=0, max_value=1, format="%.3f", width="medium",
             help="How likely the model thinks an interaction is, from 0 to 1.",
         ),
-        "call": column.TextColumn("Call", help="interacts: the probability reaches the model's threshold."),
+        "interacts": column.TextColumn(
+            "Call", help="interacts: the probability reaches the model's threshold."
+        ),
         "status": column.TextColumn("Status", help="warning: scored, but read the note."),
         "message": column.TextColumn("Note", width="large"),
     }  # fmt: skip

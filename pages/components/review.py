@@ -31,8 +31,6 @@ def show_review(draft: Draft) -> None:
         _show_table(draft.raw.frame.head(PREVIEW_ROWS), "The table as it was read")
         return
     _show_counts(draft)
-    for note in draft.raw.notes:
-        st.caption(literal(str(note)))
     choose_columns(draft, expanded=False)
     show_issues(draft)
     mend_rows(draft)

@@ -1,4 +1,4 @@
-"""Every key of the session state. It holds drafts and choices of one browser tab, never results.
+"""What a browser tab remembers besides its widgets: the draft, terms that were shown, a question to ask.
 
 Results are in the database: a refresh, a second tab or a restart finds them there.
 """

@@ -6,7 +6,7 @@ import streamlit as st
 
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import BundleError, Severity
-from esm2amp_core.jobs import JobState
+from esm2amp_core.jobs import LONGEST_TITLE, JobState
 from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
@@ -15,9 +15,8 @@ from pages.components.model_words import SMALL_MODEL, STARTER
 from pages.components.navigation import MODELS, open_job
 from pages.components.text import count, duration, literal
 
-MAX_TITLE = 120
 COMPARABLE = 10
-"""How many times larger than a measured job this one may be: in a small job, loading the model counts most."""
+"""How many times larger than a measured job this may be: a small one spends its time loading the model."""
 SHORTEST = 5.0
 """Seconds below which no job is promised: the worker may have to load the model first."""
 
@@ -30,7 +29,7 @@ def show_submit(workspace: Workspace, draft: Draft) -> None:
     with left:
         manifest = choose_model(workspace)
     title = right.text_input(
-        "Title of the job", draft.source.title[:MAX_TITLE], max_chars=MAX_TITLE,
+        "Title of the job", draft.source.title[:LONGEST_TITLE], max_chars=LONGEST_TITLE,
         key=f"title-{draft.source.digest}",
         help="You find it again under this title on the Jobs page.",
     )  # fmt: skip
@@ -74,7 +73,7 @@ def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
         (job.n_done, (job.finished - job.started).total_seconds())
         for job in done
         if job.params.get("bundle") == manifest.name and job.started and job.finished
-        and job.n_done * COMPARABLE >= n_pairs
+        and job.n_done and job.n_done * COMPARABLE >= n_pairs
     ]  # fmt: skip
     if not measured:
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -27,6 +28,24 @@ def literal(text: str, *, limit: int = 0) -> str:
         text = f"{text[: limit - 1]}…"
     escaped = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
     return re.sub(r":|(?<=[-<>=~])(?=\\[-<>=~])", rf"\g<0>{WORD_JOINER}", escaped)
+
+
+def plain(name: str) -> str:
+    """A key as words: ``for_comparison_on_test`` becomes ``For comparison on test``."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested facts as one level: ``{"data": {"train": 3}}`` becomes ``{"data, train": "3"}``."""
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        label = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{label}, ")
+        else:
+            flat[label] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return flat
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
