@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -109,7 +109,7 @@ class Workspace:
         read_manifest(folder)
         params = PredictParams(
             # The worker may stand in another folder than whoever names a path here.
-            bundle=name if folder.name == name else str(folder.absolute()),
+            bundle=name if name in find_bundles(self.settings.bundle_folders) else str(folder.absolute()),
             bundle_digest=bundle_digest(folder),
             device=device or self.settings.device,
             precision=precision or self.settings.precision,
@@ -187,7 +187,7 @@ class Workspace:
         return PredictionTable(joined)
 
     def bundles(self) -> dict[str, Manifest]:
-        """Cards of the installed models that can be read, by name."""
+        """Cards of the installed models that can be read, by the name that `submit_prediction` takes."""
         return self._cards()[0]
 
     def broken_bundles(self) -> dict[str, str]:
@@ -242,7 +242,8 @@ class Workspace:
         good, broken = {}, {}
         for name, folder in find_bundles(self.settings.bundle_folders).items():
             try:
-                good[name] = read_manifest(folder)
+                # A copied folder is known by its own name, not by the one in its card.
+                good[name] = replace(read_manifest(folder), name=name)
             except (UserError, OSError, UnicodeDecodeError) as error:
                 broken[name] = str(error)
         return good, broken

@@ -23,8 +23,8 @@ def job_in(jobs, state):
     job = jobs.submit(SAMPLE, {}, pairs_of(2))
     if state not in (JobState.QUEUED, JobState.CANCELLED):
         jobs.claim("w")
-    end = {JobState.DONE: jobs.finish, JobState.CANCELLED: jobs.cancel,
-           JobState.FAILED: lambda job_id: jobs.fail(job_id, "no")}  # fmt: skip
+    end = {JobState.DONE: lambda job_id: jobs.finish(job_id, worker="w"), JobState.CANCELLED: jobs.cancel,
+           JobState.FAILED: lambda job_id: jobs.fail(job_id, "no", worker="w")}  # fmt: skip
     if state in end:
         end[state](job.id)
     assert jobs.get(job.id).state == state
@@ -33,9 +33,9 @@ def job_in(jobs, state):
 
 DEEDS = {
     "claim": lambda jobs, job: jobs.claim("w"),
-    "finish": lambda jobs, job: jobs.finish(job.id),
-    "fail": lambda jobs, job: jobs.fail(job.id, "no"),
-    "release": lambda jobs, job: jobs.release(job.id),
+    "finish": lambda jobs, job: jobs.finish(job.id, worker="w"),
+    "fail": lambda jobs, job: jobs.fail(job.id, "no", worker="w"),
+    "release": lambda jobs, job: jobs.release(job.id, worker="w"),
     "cancel": lambda jobs, job: jobs.cancel(job.id),
     "requeue": lambda jobs, job: jobs.requeue_orphans(),
     "rename": lambda jobs, job: jobs.rename(job.id, "other"),
@@ -71,7 +71,7 @@ def test_a_state_without_moves_is_finished():
 def test_only_a_running_job_takes_reports(jobs, state):
     job = job_in(jobs, state)
     with pytest.raises(Cancelled):
-        jobs.report(job.id, "Scoring", 1, 2)
+        jobs.report(job.id, "Scoring", 1, 2, worker="w")
 
 
 def test_time_left_follows_the_rate_of_the_stage():
@@ -91,8 +91,8 @@ def test_times_are_aware_and_in_utc(jobs):
     before = datetime.now(UTC)
     jobs.submit(SAMPLE, {}, pairs_of(2))
     job = jobs.claim("w")
-    jobs.report(job.id, "Scoring", 1, 2)
-    jobs.finish(job.id)
+    jobs.report(job.id, "Scoring", 1, 2, worker="w")
+    jobs.finish(job.id, worker="w")
     job = jobs.get(job.id)
     times = [before, job.created, job.started, job.stage_started, job.finished, datetime.now(UTC)]
     assert times == sorted(times)
@@ -104,6 +104,6 @@ def test_a_new_stage_starts_the_clock_anew_and_the_same_stage_does_not(jobs):
     jobs.claim("w")
     starts = []
     for stage, done in [("Reading", 1), ("Reading", 2), ("Scoring", 0), ("Scoring", 1)]:
-        jobs.report(job.id, stage, done, 2)
+        jobs.report(job.id, stage, done, 2, worker="w")
         starts.append(jobs.get(job.id).stage_started)
     assert starts[0] == starts[1] < starts[2] == starts[3]

@@ -601,6 +601,26 @@ def test_deaths_between_new_rows_do_not_add_up(jobs):
     assert jobs.get(job.id).state == JobState.QUEUED
 
 
+def test_deaths_of_a_job_that_gets_on_within_a_stage_do_not_add_up(jobs):
+    job = jobs.submit(SAMPLE, {}, pairs_of(6))
+    for done in range(1, 7):  # what was embedded is kept: the next worker begins there
+        jobs.claim("dead")
+        jobs.report(job.id, "Reading", done - 1, 9, worker="dead")
+        jobs.report(job.id, "Reading", done, 9, worker="dead")
+        jobs.requeue_orphans()
+    assert jobs.get(job.id).state == JobState.QUEUED
+
+
+def test_a_job_that_dies_at_the_same_place_thrice_fails(jobs):
+    job = jobs.submit(SAMPLE, {}, pairs_of(6))
+    for _ in range(3):
+        jobs.claim("dead")
+        for stage, done in [("Loading", 0), ("Reading", 5), ("Reading", 5), ("Scoring", 6)]:
+            jobs.report(job.id, stage, done, 9, worker="dead")
+        jobs.requeue_orphans()
+    assert jobs.get(job.id).state == JobState.FAILED
+
+
 # Disk
 
 
@@ -630,6 +650,49 @@ def test_removed_results_give_their_space_back(jobs, tmp_path):
         before = connection.execute("PRAGMA page_count").fetchone()
         assert disk.make_room(jobs, 0) == [old.id]
         assert connection.execute("PRAGMA page_count").fetchone()[0] < before[0] / 2
+
+
+def test_space_comes_back_in_portions_and_others_may_write_in_between(jobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "VACUUM_PAGES", 10)
+    run_through(jobs, pairs_of(20_000))
+    old = run_through(jobs, pairs_of(2))
+    jobs.delete(jobs.list()[1].id)
+    moments = []
+
+    def write_meanwhile(seconds):
+        jobs.rename(old.id, f"renamed {len(moments)} times")  # fails where the lock is held
+        with sqlite3.connect(tmp_path / "app.sqlite") as connection:
+            moments.append(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+    monkeypatch.setattr(database.time, "sleep", write_meanwhile)
+    jobs.database.give_back_space()
+    assert len(moments) > 10
+    assert moments == sorted(moments, reverse=True) and moments[-1] < 10
+
+
+def test_a_lock_while_space_is_given_back_is_told_in_words(jobs, tmp_path, monkeypatch):
+    run_through(jobs, pairs_of(2_000))
+    jobs.delete(jobs.list()[0].id)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.05)
+    impatient = Database.of_file(tmp_path / "app.sqlite")
+    with sqlite3.connect(tmp_path / "app.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JobError, match="busy"):
+            impatient.give_back_space()
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("measure", [
+    lambda folder: disk.file_bytes(folder / "x"),
+    lambda folder: Artifacts(folder).remove_abandoned(),
+], ids=["size", "sweep"])  # fmt: skip
+def test_files_that_go_while_they_are_looked_at_are_no_matter(tmp_path, monkeypatch, measure):
+    (tmp_path / "x").write_bytes(b"1234")
+    gone = [tmp_path / "x-wal", tmp_path / "job.part"]  # seen a moment ago
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    found = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [*gone, *found(self, pattern)])
+    assert measure(tmp_path) in (4, None)
 
 
 def test_the_estimate_of_disk_use_is_near_the_files(jobs, tmp_path):

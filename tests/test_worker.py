@@ -20,8 +20,9 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.launching import trim_log
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import worker_seat
+from esm2amp_core.store.database import LOCK_SECONDS
 from esm2amp_core.store.job_queue import JobQueue
-from esm2amp_core.store.worker_seat import STALE, STARTING, process_is_gone
+from esm2amp_core.store.worker_seat import BEAT_SECONDS, STALE, STARTING, process_is_gone
 from esm2amp_core.tasks import worker
 from esm2amp_core.tasks.worker import run_pending, run_worker
 from esm2amp_core.workspace import Workspace
@@ -239,6 +240,17 @@ def test_a_worker_in_trouble_waits_and_goes_on(workspace, monkeypatch):
     assert workspace.log_file.read_text().count("waiting: The disk is full.") == 2
 
 
+def test_a_worker_that_cannot_tidy_does_the_next_job(workspace, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", "x.part")
+
+    monkeypatch.setattr(Workspace, "tidy", refuse)
+    jobs = [workspace.jobs.submit(SAMPLE, {}, pairs_of(3)) for _ in range(2)]
+    assert run_worker(workspace.settings, exit_when_idle=0.3)
+    assert [state_of(workspace, job) for job in jobs] == [JobState.DONE] * 2
+    assert workspace.log_file.read_text().count("not tidied") == 2
+
+
 def test_a_worker_whose_database_is_gone_leaves_when_idle(workspace, monkeypatch):
     def gone(self):
         raise JobError("The database cannot be opened.")
@@ -306,8 +318,12 @@ def test_a_worker_that_does_not_beat_is_dead(workspace, age, alive):
 def test_a_start_may_take_longer_than_a_beat_but_not_for_ever(workspace):
     workspace.seat.reserve()
     worker = workspace.seat.holder()
-    assert worker.is_alive(worker.beat + STALE * 2)
+    assert worker.is_alive(worker.beat + STALE * 1.5)
     assert not worker.is_alive(worker.beat + STARTING * 1.1)
+
+
+def test_a_worker_that_waits_for_a_lock_lives():
+    assert timedelta(seconds=LOCK_SECONDS + BEAT_SECONDS) < STALE
 
 
 def test_a_beating_worker_stays_alive_and_a_replaced_one_notices(workspace):

@@ -103,6 +103,7 @@ def test_a_job_says_what_its_scores_were_made_with(workspace, models):
     params = PredictParams.from_json(done.params)
     assert params.bundle_digest == bundle_digest(models / "starter")
     assert (params.used["device"], params.used["precision"]) == ("cpu", "float32")
+    assert (params.used["title"], params.used["threshold"]) == ("Tiny", 0.5)
     assert {"encoder", "encoder_revision", "torch", "transformers", "esm2amp"} < set(params.used)
     assert done.message == ""
 
@@ -210,6 +211,25 @@ def test_a_model_may_be_named_by_a_relative_folder(workspace, models, monkeypatc
     assert workspace.jobs.get(job.id).state == JobState.DONE
 
 
+def test_a_folder_in_the_current_one_is_no_installed_model(workspace, models, tmp_path, monkeypatch):
+    shutil.copytree(models / "starter", tmp_path / "localmodel")
+    monkeypatch.chdir(tmp_path)
+    job = workspace.submit_prediction(real_pairs(2), bundle="localmodel")
+    assert job.params["bundle"] == str(tmp_path / "localmodel")
+    monkeypatch.chdir("/")
+    (done,) = run_pending(workspace)
+    assert done.state == JobState.DONE, done.error
+
+
+def test_a_copied_model_is_known_by_its_folder(workspace, models):
+    own_copy(workspace, models).rename(workspace.settings.workspace / "models" / "strict")
+    assert {name: card.name for name, card in workspace.bundles().items()} == {
+        "strict": "strict", "starter": "starter",
+    }  # fmt: skip
+    job = workspace.submit_prediction(real_pairs(2), bundle=workspace.bundles()["strict"].name)
+    assert job.params["bundle"] == "strict"
+
+
 def test_an_unknown_model_and_too_many_rows_are_refused_before_anything_is_kept(models, tmp_path):
     workspace = Workspace.open(Settings(workspace=tmp_path, models=models, max_pairs=3))
     with pytest.raises(BundleError, match="no model 'nothing'.*starter"):
@@ -225,7 +245,7 @@ def test_results_of_a_running_job_hold_what_is_there(workspace):
     job = workspace.jobs.submit(SAMPLE, {}, pairs)
     assert len(workspace.results(job.id)) == 0
     workspace.jobs.claim("w")
-    workspace.jobs.save_predictions(job.id, scored(pairs.frame.iloc[[0, 1, 3]]))
+    workspace.jobs.save_predictions(job.id, scored(pairs.frame.iloc[[0, 1, 3]]), worker="w")
     table = workspace.results(job.id).frame
     assert table["row"].tolist() == [1, 2, 4]
     assert table["label"].tolist() == list("abd")
@@ -328,7 +348,8 @@ def test_ten_thousand_jobs_are_listed_and_searched_quickly(workspace):
     assert len(workspace.jobs.list(limit=50, offset=9_000)) == 50
     assert len(workspace.jobs.list(search="job 4321")) == 1
     assert len(workspace.jobs.list(search="p0001copy77", limit=1000)) == 111
-    assert workspace.jobs.position("copy9999") == 9_999
+    # All were submitted at the same moment: ids then decide.
+    assert workspace.jobs.position("copy9999") == 9_999 + (job.id < "copy9999")
     assert len(workspace.jobs.list(states=[JobState.DONE])) == 0
     assert time.process_time() - started < 2
 
@@ -337,7 +358,7 @@ def test_a_hundred_thousand_rows_are_read_quickly(workspace):
     pairs = pairs_of(100_000, label="1")
     job = workspace.jobs.submit(SAMPLE, {}, pairs)
     workspace.jobs.claim("w")
-    workspace.jobs.save_predictions(job.id, scored(pairs.frame))
+    workspace.jobs.save_predictions(job.id, scored(pairs.frame), worker="w")
     started = time.process_time()
     table = workspace.results(job.id).frame
     assert time.process_time() - started < 3

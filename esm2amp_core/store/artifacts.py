@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,9 @@ class Artifacts:
         Whole folders stay, also where the database does not know them: it may be another one today.
         """
         for folder in self.folder.glob(f"*{UNFINISHED}"):
-            if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another program has finished it just now
+                if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def bytes_of(self, job_id: str) -> int:
         """Size of the files of a job."""

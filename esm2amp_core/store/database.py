@@ -17,6 +17,9 @@ from esm2amp_core.errors import JobError
 LOCK_SECONDS = 15
 """How long a session waits for another one to finish writing."""
 
+VACUUM_PAGES, VACUUM_PAUSE = 2_000, 0.02
+"""Free pages returned at once (8 MB), and seconds in between in which others may write."""
+
 REMEDIES = {
     "locked": ("The database is busy.", "Another program holds it. Wait a moment and try again."),
     "busy": ("The database is busy.", "Another program holds it. Wait a moment and try again."),
@@ -99,12 +102,25 @@ class Database:
             yield connection
 
     def give_back_space(self) -> None:
-        """Return the space of deleted rows to the disk, where that has to be asked for."""
+        """Return the space of deleted rows to the disk, where that has to be asked for.
+
+        Raises
+        ------
+        JobError
+            If the database fails.
+        """
         if not self._is_sqlite:
             return
         with _translating(), self.engine.connect() as connection:
-            # Frees one page per step; only a script is stepped to its end.
-            connection.connection.driver_connection.executescript("PRAGMA incremental_vacuum")
+            sqlite = connection.connection.driver_connection
+            pages = _free_pages(sqlite)
+            while pages:
+                # Frees one page per step; only a script is stepped to its end.
+                sqlite.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+                before, pages = pages, _free_pages(sqlite)
+                if pages >= before:
+                    return  # made without auto_vacuum, or others delete at the same time
+                time.sleep(VACUUM_PAUSE)
 
     def close(self) -> None:
         """Close pooled connections; a later session opens new ones."""
@@ -133,6 +149,11 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if will_write else "BEGIN")
 
 
+def _free_pages(connection: sqlite3.Connection) -> int:
+    """Pages of the file that hold nothing."""
+    return connection.execute("PRAGMA freelist_count").fetchone()[0]
+
+
 def _use_write_ahead_log(connection: Any) -> None:
     """Let readers and a writer work side by side. Two processes that switch at once must retry."""
     deadline = time.monotonic() + LOCK_SECONDS
@@ -153,8 +174,8 @@ def _translating() -> Iterator[None]:
         yield
     except (exc.IntegrityError, exc.ProgrammingError, exc.InterfaceError):
         raise
-    except exc.DBAPIError as error:
-        said = str(error.orig)
+    except (exc.DBAPIError, sqlite3.OperationalError) as error:
+        said = str(getattr(error, "orig", error))
         for words, (message, hint) in REMEDIES.items():
             if words in said.lower():
                 raise JobError(message, hint=hint) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,11 @@ def job_bytes(queue: JobQueue) -> int:
 
 def file_bytes(path: Path) -> int:
     """Size of a file and of those that SQLite keeps beside it."""
-    return sum(found.stat().st_size for found in path.parent.glob(f"{path.name}*") if found.is_file())
+    size = 0
+    for found in path.parent.glob(f"{path.name}*"):
+        with suppress(FileNotFoundError):  # SQLite removes its own at any time
+            size += found.stat().st_size
+    return size
 
 
 def make_room(queue: JobQueue, max_mb: int) -> list[str]:

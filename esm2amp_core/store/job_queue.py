@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import case, func, literal, select, update
+from sqlalchemy import and_, case, func, literal, select, update
 from sqlalchemy.sql.dml import Update
 
 from esm2amp_core.jobs import Job, JobState
@@ -76,13 +76,11 @@ class JobQueue:
                     return session.get_one(JobRow, oldest).to_job()
         return None
 
-    def report(self, job_id: str, stage: str, done: int, total: int, *, worker: str | None = None) -> None:
+    def report(self, job_id: str, stage: str, done: int, total: int, *, worker: str) -> None:
         """Note how far a job is.
 
-        Parameters
-        ----------
-        worker : str, optional
-            Who asks; when absent, whoever has the job.
+        When a job gets on within a stage, earlier deaths of its workers count no more: tasks do first what
+        needs most memory, so a job that kills its worker does so before.
 
         Raises
         ------
@@ -90,11 +88,13 @@ class JobQueue:
             If the job is no longer running under this worker.
         """
         started = case((JobRow.stage == stage, JobRow.stage_started), else_=literal(now(), UtcTime))
+        gets_on = and_(JobRow.stage == stage, JobRow.stage_done < done)
         self._change_running(
-            job_id, worker, stage=stage, stage_done=done, stage_total=total, stage_started=started
-        )
+            job_id, worker, stage=stage, stage_done=done, stage_total=total, stage_started=started,
+            deaths=case((gets_on, 0), else_=JobRow.deaths),
+        )  # fmt: skip
 
-    def save_predictions(self, job_id: str, frame: pd.DataFrame, *, worker: str | None = None) -> None:
+    def save_predictions(self, job_id: str, frame: pd.DataFrame, *, worker: str) -> None:
         """Keep rows of a running job and count them, both or neither.
 
         Parameters
@@ -119,7 +119,7 @@ class JobQueue:
             prediction_store.insert_predictions(session, job_id, frame)
 
     def note(
-        self, job_id: str, params: Mapping[str, Any], *, message: str = "", worker: str | None = None
+        self, job_id: str, params: Mapping[str, Any], *, message: str = "", worker: str
     ) -> None:
         """Replace the parameters of a running job, and its message where there is one.
 
@@ -131,15 +131,15 @@ class JobQueue:
         told = {"message": message} if message else {}
         self._change_running(job_id, worker, params=dict(params), **told)
 
-    def finish(self, job_id: str, *, worker: str | None = None) -> None:
+    def finish(self, job_id: str, *, worker: str) -> None:
         """End a job well; one that was cancelled meanwhile stays so."""
         self._end(job_id, worker, JobState.DONE)
 
-    def fail(self, job_id: str, error: str, *, worker: str | None = None) -> None:
+    def fail(self, job_id: str, error: str, *, worker: str) -> None:
         """End a job with the reason; one that was cancelled meanwhile stays so."""
         self._end(job_id, worker, JobState.FAILED, error=error)
 
-    def release(self, job_id: str, *, worker: str | None = None) -> None:
+    def release(self, job_id: str, *, worker: str) -> None:
         """Put a running job back into the queue, with the rows it has."""
         with self.database.writing() as session:
             session.execute(self._where_running(job_id, worker).values(state=JobState.QUEUED, worker=""))
@@ -170,18 +170,18 @@ class JobQueue:
         with self.database.reading() as session:
             return prediction_store.read_rows_done(session, job_id)
 
-    def _end(self, job_id: str, worker: str | None, state: JobState, **values: Any) -> None:
+    def _end(self, job_id: str, worker: str, state: JobState, **values: Any) -> None:
         with self.database.writing() as session:
             session.execute(
                 self._where_running(job_id, worker).values(state=state, finished=now(), **values)
             )
 
-    def _change_running(self, job_id: str, worker: str | None, **values: Any) -> None:
+    def _change_running(self, job_id: str, worker: str, **values: Any) -> None:
         with self.database.writing() as session:
             if not session.execute(self._where_running(job_id, worker).values(**values)).rowcount:
                 raise Cancelled
 
     @staticmethod
-    def _where_running(job_id: str, worker: str | None) -> Update:
-        statement = update(JobRow).where(JobRow.id == job_id, JobRow.state == JobState.RUNNING)
-        return statement if worker is None else statement.where(JobRow.worker == worker)
+    def _where_running(job_id: str, worker: str) -> Update:
+        running = (JobRow.id == job_id, JobRow.state == JobState.RUNNING, JobRow.worker == worker)
+        return update(JobRow).where(*running)

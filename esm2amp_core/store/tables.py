@@ -66,7 +66,7 @@ class JobRow(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     error: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(default=0)
-    # Workers that died on it since it last got a row further.
+    # Workers that died on it since it last got on.
     deaths: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str] = mapped_column(String(64), default="")
     input_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

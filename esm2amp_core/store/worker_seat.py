@@ -17,13 +17,14 @@ from pathlib import Path
 from sqlalchemy import exists, not_, select, update
 
 from esm2amp_core.jobs import JobState
-from esm2amp_core.store.database import Database
+from esm2amp_core.store.database import LOCK_SECONDS, Database
 from esm2amp_core.store.job_queue import now
 from esm2amp_core.store.tables import JobRow, WorkerRow
 
 BEAT_SECONDS = 1.0
-STALE = timedelta(seconds=10)
-STARTING = timedelta(seconds=30)
+STALE = timedelta(seconds=2 * LOCK_SECONDS)
+"""Silence after which a worker is dead; a living one may wait for a lock before it can beat."""
+STARTING = STALE + timedelta(seconds=30)
 """How long a process may take from being started to its first beat."""
 
 

@@ -126,7 +126,7 @@ def _work(
         idle_long = 0 < exit_when_idle < time.monotonic() - idle_since
         try:
             if run_next(workspace, heartbeat.worker, must_stop=must_stop):
-                workspace.tidy()
+                _tidy(workspace)
                 idle_since = time.monotonic()
             elif idle_long and workspace.seat.leave_if_idle(heartbeat.worker):
                 break
@@ -139,6 +139,14 @@ def _work(
                 break
             stop.wait(TROUBLE_SECONDS)
     LOG.info("%s leaves", heartbeat.worker)
+
+
+def _tidy(workspace: Workspace) -> None:
+    """Tidy up; what does not succeed now is tried after the next job."""
+    try:
+        workspace.tidy()
+    except OSError as error:
+        LOG.warning("not tidied: %s", error)
 
 
 @contextmanager
