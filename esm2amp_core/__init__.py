@@ -2,13 +2,14 @@
 
 Read in this order:
 
-- `sequences` and `pairs`: what a person brings, checked row by row;
+- `sequences`, `tables` and `pairs`: what a person brings; `files` turns bytes into cells, `checks` lists
+  every problem of every row;
 - `embed`: ESM-2 turns a sequence into one vector per residue; `features` pools them into tokens;
 - `bundles` and `models`: trained classifiers that turn a pair's tokens into a logit;
-- `predictor`: the above in one object, from pairs to a `predictions` table;
-- `jobs`, `store`, `tasks`, `workspace`: the same work queued, done by one worker, found again later;
-- `figures`: results to Plotly figures; `cli`: the command line; `training`: how bundles are made;
-- `selfcheck` and `installing`: is a bundle sound, and how does a new one come in.
+- `predictor`: the above in one object, from pairs to a `predictions` table; `exports` writes it;
+- `jobs`, `kinds`, `store`, `tasks`, `workspace`: the same work queued, done by one worker, found again later;
+- `downloads`, `installing`, `selfcheck`: how a published model comes in, and whether one is sound;
+- `figures`: results to Plotly figures; `cli`: the command line; `training`: how bundles are made.
 """
 
 __version__ = "0.1.0"
