@@ -1,4 +1,4 @@
-"""Training a classifier on pooled features, as METHOD prescribes: AdamW on the logits' cross-entropy.
+"""Training a classifier on pooled features, with AdamW on the logits' cross-entropy.
 
 Pairs are index pairs into one array of protein features; a dense matrix of all pairs never exists.
 """
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from esm2amp_core.models.classifier import Classifier
@@ -61,18 +60,6 @@ class FitSettings:
         Of AdamW.
     epochs : int
         At most; training ends after `patience` epochs without a better validation AUROC.
-    plateau, factor
-        The rate falls by `factor` after so many epochs without a better validation loss.
-    label_smoothing : float
-        Labels are moved so far towards 1/2.
-    kept_tokens : float
-        Share of a pair's tokens that one training step reads, drawn anew each time. The network
-        reads a set, so a smaller one is a legal input.
-    merged : tuple of int
-        Tokens per protein in the first epochs, one number per epoch: random groups of a protein's tokens
-        are averaged. Few tokens are quick to read and show the protein as a whole.
-    noise : float
-        Standard deviation of Gaussian noise on the features.
     averaging : float
         Decay per step of the running average of weights that is validated and kept; 0 for none.
     """
@@ -82,12 +69,6 @@ class FitSettings:
     batch_pairs: int = 256
     epochs: int = 35
     patience: int = 8
-    plateau: int = 5
-    factor: float = 0.1
-    label_smoothing: float = 0.0
-    kept_tokens: float = 1.0
-    merged: tuple[int, ...] = ()
-    noise: float = 0.0
     averaging: float = 0.0
     seed: int = 0
 
@@ -130,19 +111,16 @@ def fit(
     optimiser = torch.optim.AdamW(
         classifier.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
     )
-    plateau = ReduceLROnPlateau(optimiser, factor=settings.factor, patience=settings.plateau, min_lr=1e-8)
     average = AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
     kept, result, best_state = average.module if settings.averaging else classifier, FitResult(), {}
     for epoch in range(1, settings.epochs + 1):
-        n_groups = settings.merged[epoch - 1] if epoch <= len(settings.merged) else train.features.shape[1]
-        train_loss = train_epoch(classifier, train, optimiser, average, settings, n_groups=n_groups)
+        train_loss = train_epoch(classifier, train, optimiser, average, settings)
         logits, labels = score(kept, valid), valid.labels.numpy()
         figures = measure(labels, sigmoid(logits))
         entry = {"epoch": epoch, "train_loss": train_loss, "valid_loss": log_loss(labels, logits),
-                 "valid_auroc": figures["auroc"], "rate": optimiser.param_groups[0]["lr"]}
+                 "valid_auroc": figures["auroc"]}
         result.history.append(entry)
         report(entry)
-        plateau.step(entry["valid_loss"])
         if figures["auroc"] > result.best.get("auroc", 0.0):
             result.best_epoch, result.best = epoch, figures
             best_state = {name: tensor.clone() for name, tensor in kept.state_dict().items()}
@@ -159,19 +137,14 @@ def train_epoch(
     optimiser: torch.optim.Optimizer,
     average: AveragedModel,
     settings: FitSettings,
-    *,
-    n_groups: int,
 ) -> float:
     """Read every training pair once, in random order; returns the mean loss in nats."""
     classifier.train()
     total = 0.0
     for rows in shuffled_batches(len(train), settings.batch_pairs):
-        tokens = blur(merge(train.tokens(rows), n_groups), settings)        # (B, kept, D)
-        labels = train.labels[rows]
-        targets = labels * (1 - settings.label_smoothing) + settings.label_smoothing / 2
         with torch.autocast("cpu", torch.bfloat16):
-            logits = classifier(tokens).logits
-        loss = binary_cross_entropy_with_logits(logits.float(), targets)
+            logits = classifier(train.tokens(rows)).logits
+        loss = binary_cross_entropy_with_logits(logits.float(), train.labels[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -184,40 +157,6 @@ def train_epoch(
 def shuffled_batches(n: int, size: int) -> Iterator[Tensor]:
     """All numbers below `n` in random order, `size` at a time."""
     yield from torch.randperm(n).split(size)
-
-
-def merge(tokens: Tensor, n_groups: int) -> Tensor:
-    """Average random groups of each protein's tokens.
-
-    Parameters
-    ----------
-    tokens : Tensor, shape=(B, 2T, D)
-    n_groups : int
-        Groups per protein, of equal size but for a remainder that is left out; T leaves all as it is.
-
-    Returns
-    -------
-    Tensor, shape=(B, 2 * n_groups, D)
-    """
-    B, both, D = tokens.shape
-    T = both // 2
-    if n_groups >= T:
-        return tokens
-    order = torch.randperm(T)[: T // n_groups * n_groups]
-    groups = tokens.view(B, 2, T, D)[:, :, order].view(B, 2, n_groups, -1, D)
-    return groups.mean(dim=3).flatten(1, 2)
-
-
-def blur(tokens: Tensor, settings: FitSettings) -> Tensor:
-    """Leave out tokens and add noise, as the settings say: Tensor, shape=(B, kept, D)."""
-    B, T, D = tokens.shape
-    n_kept = max(1, round(settings.kept_tokens * T))
-    if n_kept < T:
-        chosen = torch.rand(B, T).argsort(dim=1)[:, :n_kept]                # (B, kept)
-        tokens = tokens.gather(1, chosen[..., None].expand(-1, -1, D))
-    if settings.noise:
-        tokens = tokens + settings.noise * torch.randn_like(tokens)
-    return tokens
 
 
 @torch.inference_mode()
