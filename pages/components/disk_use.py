@@ -26,4 +26,6 @@ def _megabytes(n_bytes: int) -> str:
     """Size in MB, or GB from a thousand of them."""
     if n_bytes >= 1000 * MB:
         return f"{n_bytes / (1000 * MB):,.1f} GB"
+    if n_bytes < MB / 10:
+        return "less than 0.1 MB"
     return f"{n_bytes / MB:,.1f} MB" if n_bytes < 10 * MB else f"{n_bytes / MB:,.0f} MB"

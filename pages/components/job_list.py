@@ -27,7 +27,7 @@ QUESTIONS = {RENAME: rename, DELETE: delete}
 
 def show_jobs(workspace: Workspace) -> None:
     """Search, filter, and the jobs that match, newest first."""
-    search_box, state_box = st.columns([2, 3], vertical_alignment="bottom")
+    search_box, state_box = st.columns([2, 3])
     search = search_box.text_input(
         "Find a job", placeholder="words of its title, its id, or a protein", icon=":material/search:"
     )

@@ -32,13 +32,13 @@ def show_card(manifest: Manifest) -> None:
         facts, figures = st.columns([1, 1], gap="large")
         with facts:
             _show_facts(manifest)
+            if manifest.limitations:
+                st.markdown("**Limits**")
+                st.markdown("\n".join(f"- {literal(text)}" for text in manifest.limitations))
         with figures:
             if trust := trust_words(manifest):
                 st.markdown(f"**How far to trust it.** {trust}")
             show_metrics(manifest.metrics)
-        if manifest.limitations:
-            st.markdown("**Limits**")
-            st.markdown("\n".join(f"- {literal(text)}" for text in manifest.limitations))
         with st.expander("Training data and settings"):
             _show_table({**flatten(manifest.training), "sizes": str(manifest.sizes)})
         with st.expander("Files and versions"):

@@ -18,8 +18,9 @@ def show_install(workspace: Workspace) -> None:
     st.subheader("Install a published model", anchor=False)
     st.markdown(
         "The models of the ESM2_AMP paper read proteins with a language model of 650 million parameters, 130 "
-        "times that of the small offline model, which is weak: see the figures on its card. They take about "
-        "3 GB of disk. An installed model is listed above and can be chosen on the Predict page."
+        "times as large as that of the small offline model. The small one is weak: its card shows how it did "
+        "on test pairs. A published model takes about 3 GB of disk. Once installed, it is listed above and "
+        "can be chosen on the Predict page."
     )
     online, offline = st.tabs(["This machine has internet", "This machine has no internet"])
     with online:

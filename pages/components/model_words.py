@@ -14,9 +14,11 @@ from pages.components.text import literal
 STARTER = "starter"
 SMALL_MODEL = (
     "The small model that comes with the program and works offline: good for trying things out, too weak to "
-    "judge proteins by; the Models page shows how weak. The published ESM2_AMP models read proteins with a "
-    "language model 130 times larger. To install one, see the Models page, or run “esm2amp models download "
-    "amps” (online) or “esm2amp models import”."
+    "judge proteins by."
+)
+LARGER_MODELS = (
+    "The published ESM2_AMP models read proteins with a language model 130 times larger. "
+    "The Models page installs one, as do “esm2amp models download amps” (online) and “esm2amp models import”."
 )
 
 

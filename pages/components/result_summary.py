@@ -105,11 +105,11 @@ def file_stem(job: Job) -> str:
 def show_provenance(job: Job, model: JobModel) -> None:
     """Everything needed to tell later how the numbers came about."""
     params = {name: value for name, value in job.params.items() if name != "used"} | model.used
-    encoder = model.card.encoder.id if model.card else ""
+    if model.card:
+        params["encoder"] = model.card.encoder.id  # the worker knows but the folder it lies in
     facts = {
         "Job": job.id,
         "Model": model.title,
-        "Language model": encoder,
         "Rows": count(job.n_rows, "row"),
         "Submitted": when(job.created),
         "Started": when(job.started),

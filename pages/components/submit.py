@@ -11,7 +11,7 @@ from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.draft import Draft
-from pages.components.model_words import SMALL_MODEL, STARTER
+from pages.components.model_words import LARGER_MODELS, SMALL_MODEL, STARTER, trust_words
 from pages.components.navigation import MODELS, open_job
 from pages.components.text import count, duration, literal
 
@@ -33,7 +33,8 @@ def show_submit(workspace: Workspace, draft: Draft) -> None:
         key=f"title-{draft.source.digest}",
         help="You find it again under this title on the Jobs page.",
     )  # fmt: skip
-    st.caption(_estimate(workspace, manifest, len(draft.pairs)))
+    if n_scorable:
+        st.caption(_estimate(workspace, manifest, n_scorable))
     label = f"Predict {count(n_scorable, 'pair')}"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=n_scorable == 0):
         job = workspace.submit_prediction(draft.pairs, bundle=manifest.name, title=title.strip())
@@ -58,11 +59,11 @@ def choose_model(workspace: Workspace) -> Manifest:
         "Model", names, index=names.index(default) if default in names else 0,
         format_func=lambda name: bundles[name].title, key="model",
     )  # fmt: skip
+    words = SMALL_MODEL if name == STARTER else literal(bundles[name].summary)
+    st.caption(f"{words} {trust_words(bundles[name])}".strip())
     if name == STARTER:
-        st.caption(SMALL_MODEL)
+        st.caption(LARGER_MODELS)
         st.page_link(MODELS, label="Go to Models", icon=":material/arrow_forward:")
-    else:
-        st.caption(literal(bundles[name].summary))
     return bundles[name]
 
 
@@ -70,18 +71,18 @@ def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
     """How long it may take, from earlier jobs of the same model; they are the only honest measure here."""
     done = workspace.jobs.list(states=(JobState.DONE,), kind=PREDICT, limit=50)
     measured = [
-        (job.n_done, (job.finished - job.started).total_seconds())
+        (n_scored, (job.finished - job.started).total_seconds())
         for job in done
         if job.params.get("bundle") == manifest.name and job.started and job.finished
-        and job.n_done and job.n_done * COMPARABLE >= n_pairs
+        and (n_scored := job.n_done - job.n_errors) > 0 and n_scored * COMPARABLE >= n_pairs
     ]  # fmt: skip
     if not measured:
         return (
             "No job of this size has run with this model here yet, so the time is not known; "
             "the next page shows progress and the time left, and you can leave it at any time."
         )
-    n_done, seconds = (sum(values) for values in zip(*measured, strict=True))
-    expected = duration(max(seconds / n_done * n_pairs, SHORTEST))
+    n_scored, seconds = (sum(values) for values in zip(*measured, strict=True))
+    expected = duration(max(seconds / n_scored * n_pairs, SHORTEST))
     return (
         f"About {expected}, judging from {count(len(measured), 'earlier job')} with this model on this "
         "machine. You can close the page meanwhile."
