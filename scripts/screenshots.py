@@ -18,7 +18,7 @@ from playwright.sync_api import Page
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from running_app import REPOSITORY, chromium, free_port, running_app
 
-WIDTH, HEIGHT, HEADER = 1280, 860, 60
+WIDTH, HEIGHT = 1280, 860
 JOB_MILLISECONDS = 180_000
 """How long an example may take; the first start of the worker loads the libraries."""
 
@@ -80,7 +80,7 @@ def take_pictures(page: Page, address: str, out: Path, *, suffix: str = "") -> N
 def show_whole_page(page: Page) -> None:
     """Make the window as high as what is on the page, which scrolls inside a box of its own."""
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').offsetHeight")
-    page.set_viewport_size({"width": WIDTH, "height": min(height + HEADER, 2400)})
+    page.set_viewport_size({"width": WIDTH, "height": min(height, 2400)})
     page.wait_for_timeout(400)
 
 

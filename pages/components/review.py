@@ -126,8 +126,8 @@ def show_issues(draft: Draft) -> None:
     st.dataframe(
         table, hide_index=True, alt="Problems of the input", placeholder="all",
         height=min(38 + 35 * len(table), 388),
-        column_config={"Row": st.column_config.NumberColumn(width=60), "Kind": text(width=80),
-                       "Value": text(width=120), "Problem": text(width=460), "What to do": text(width=400)},
+        column_config={"Row": st.column_config.NumberColumn(width=60), "Kind": text(width=70),
+                       "Value": text(width=110), "Problem": text(width=460), "What to do": text(width=420)},
     )  # fmt: skip
 
 
