@@ -44,6 +44,20 @@ def sheet_xml(rows: str) -> bytes:
     return f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'.encode()
 
 
+def with_shared_strings(strings: str, rows: str) -> bytes:
+    """A workbook as spreadsheet programs write it: texts in a part of their own, cells that refer to them."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    whole = workbook([["x"]])
+    types = zipfile.ZipFile(io.BytesIO(whole)).read("[Content_Types].xml").decode()
+    entry = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/>'
+    types = types.replace("</Types>", f"{entry}</Types>")
+    buffer = io.BytesIO(repacked(whole, xl__worksheets__sheet1=sheet_xml(rows), **{"[Content_Types]": types}))
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{space}">{strings}</sst>')
+    return buffer.getvalue()
+
+
 def cells(raw):
     return [list(raw.header), *raw.frame.values.tolist()]
 
@@ -208,11 +222,12 @@ def test_a_formula_gives_its_stored_result():
 
 def test_elements_with_a_prefix_rich_text_and_missing_references_are_read():
     rows = (
-        "<x:row><x:c t='inlineStr'><x:is><x:r><x:t>id</x:t></x:r><x:r><x:t>1</x:t></x:r><x:rPh><x:t>no</x:t>"
-        "</x:rPh></x:is></x:c><x:c t='inlineStr'><x:is><x:t>id2</x:t></x:is></x:c></x:row>"
+        "<x:row><x:c t='inlineStr'><x:is><x:r><x:t>id</x:t></x:r><x:r><x:t>1</x:t></x:r><x:rPh sb='0' eb='1'>"
+        "<x:t>no</x:t></x:rPh></x:is></x:c><x:c t='inlineStr'><x:is><x:t>id2</x:t></x:is></x:c></x:row>"
         "<x:row r='4'><x:c r='B4'><x:v>5</x:v></x:c></x:row>"
     )
-    xml = f'<x:worksheet xmlns:x="urn:x"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    xml = f'<x:worksheet xmlns:x="{space}"><x:sheetData>{rows}</x:sheetData></x:worksheet>'.encode()
     raw = read_table(repacked(workbook([["x"]]), xl__worksheets__sheet1=xml))
     assert cells(raw) == [["id1", "id2"], ["", ""], ["", ""], ["", "5"]]
 
@@ -251,6 +266,56 @@ def test_a_lying_dimension_changes_nothing():
     lying = xml.replace(b'ref="A1:C3"', b'ref="A1:A1"')
     assert lying != xml
     assert cells(read_table(repacked(workbook(ROWS), xl__worksheets__sheet1=lying))) == ROWS
+
+
+def test_shared_texts_are_read_with_their_line_ends():
+    strings = "<si><t>id1</t></si><si><r><t>i</t></r><r><t>d2</t></r></si><si><t>a_x000D_\nb</t></si>"
+    strings += "<si><t>_x005F_x0041_</t></si>"
+    rows = "".join(f"<row><c t='s'><v>{i}</v></c><c t='s'><v>{i + 1}</v></c></row>" for i in (0, 2))
+    assert cells(read_table(with_shared_strings(strings, rows))) == [["id1", "id2"], ["a\r\nb", "_x0041_"]]
+
+
+def test_rows_whose_numbers_do_not_rise_are_not_lost():
+    rows = "".join(f"<row r='{r}'><c t='str'><v>a{i}</v></c></row>" for i, r in enumerate([1, 5, 5, 2, 9]))
+    raw = read_table(repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet_xml(rows)))
+    assert [row[0] for row in cells(raw)] == ["a0", "", "", "", "a1", "a2", "a3", "", "a4"]
+
+
+def test_a_formula_whose_result_is_empty_text_is_a_blank_cell():
+    rows = "<row><c t='str'><v>id1</v></c><c t='str'><v>id2</v></c></row>"
+    rows += "<row><c t='str'><v>P1</v></c><c t='str'><f>T(A1)</f><v></v></c></row>"
+    raw = read_table(repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet_xml(rows)))
+    assert (cells(raw)[1], raw.odd_cells) == (["P1", ""], {})
+
+
+def styles_xml(formats: str, format_id: int) -> bytes:
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return (f'<styleSheet xmlns="{space}"><numFmts>{formats}</numFmts><cellXfs><xf numFmtId="0"/>'
+            f'<xf numFmtId="{format_id}"/></cellXfs></styleSheet>').encode()
+
+
+@pytest.mark.parametrize(
+    ("format_id", "stored", "text", "kind"),
+    [(31, "45352", "2024-03-01", "date"), (31, "1e300", "1e+300", ""), (14, "1e300", "#VALUE!", "error"),
+     (20, "0.5", "12:00:00", "date"), (46, "1.5", "1 day, 12:00:00", "date")],
+)  # fmt: skip
+def test_built_in_dates_are_noticed_also_far_eastern_and_impossible_ones(format_id, stored, text, kind):
+    rows = f"<row><c t='str'><v>id1</v></c></row><row><c s='1'><v>{stored}</v></c></row>"
+    raw = read_table(repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet_xml(rows),
+                              xl__styles=styles_xml("", format_id)))  # fmt: skip
+    assert raw.frame["id1"].tolist() == [text]
+    assert [odd.kind for odd in raw.odd_cells.values()] == ([kind] if kind else [])
+
+
+def test_print_areas_and_properties_do_not_matter():
+    book = zipfile.ZipFile(io.BytesIO(workbook(ROWS))).read("xl/workbook.xml").decode()
+    for kind in ("Print_Titles", "Print_Area"):
+        names = f"""<definedNames><definedName name="_xlnm.{kind}" localSheetId="0">{"'" * 20_000}"""
+        named = book.replace("</sheets>", f"</sheets>{names}</definedName></definedNames>")
+        started = time.monotonic()
+        raw = read_table(repacked(workbook(ROWS), xl__workbook=named.encode(), docProps__core=b"<broken"))
+        assert cells(raw) == ROWS
+        assert time.monotonic() - started < 2
 
 
 # Hostile files
@@ -296,6 +361,18 @@ HOSTILE = {
     "entities": (repacked(workbook(ROWS), xl__worksheets__sheet1=ENTITIES), "DOCTYPE"),
     "bomb": (bomb(30_000_000), "unpacks"),
     "lying bomb": (lying_bomb(), "unpacks|damaged"),
+    "cells without end": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml(
+        "<row>" + "<c/>" * 400_000 + "</row>")), "unpacks"),
+    "rows without end": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml("<row/>" * 400_000)),
+                         "unpacks"),
+    "blank rows": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml("<row></row>" * 250_000)),
+                   "no filled cell"),
+    "long number format": (repacked(workbook(ROWS), xl__styles=styles_xml(
+        f'<numFmt numFmtId="164" formatCode="{"[" * 1_000_000}"/>', 164)), "unpacks"),
+    "strict": (repacked(workbook(ROWS), xl__workbook=b'<workbook xmlns="http://purl.oclc.org/ooxml/spreadsheetml/'
+                        b'main"/>'), "Strict"),
+    "entities in utf-16": (repacked(workbook(ROWS), xl__worksheets__sheet1=ENTITIES.decode().replace(
+        "?>", " encoding='utf-16'?>", 1).encode("utf-16")), "DOCTYPE"),
     "far row": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml(
         '<row r="1"><c r="A1"><v>1</v></c></row><row r="2000000000"><c><v>1</v></c></row>')), "far below"),
     "far column": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml(
@@ -335,6 +412,28 @@ def test_a_zip_of_very_many_files_is_refused_before_it_is_listed():
             archive.writestr(f"{i}", b"")
     with pytest.raises(PairError, match="more than 5,000 files"):
         read_table(buffer.getvalue())
+
+
+def test_more_rows_or_texts_than_any_sheet_holds_are_refused_before_a_tree_is_made_of_them():
+    rows = repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml("<row></row>" * 1_060_000))
+    for data in (rows, with_shared_strings("<si></si>" * 101_000, "")):
+        with pytest.raises(PairError, match="unpacks"):
+            read_table(data, max_pairs=1_000)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["xl/workbook.xml", SHEET, "xl/styles.xml", "[Content_Types].xml"]), st.data())
+def test_a_workbook_with_a_damaged_part_gives_a_table_or_a_clear_error(part, data):
+    whole = workbook([*ROWS, [datetime.date(2024, 3, 1), 2.5, True]])
+    xml = zipfile.ZipFile(io.BytesIO(whole)).read(part)
+    start = data.draw(st.integers(0, len(xml)))
+    stop = data.draw(st.integers(start, min(start + 20, len(xml))))
+    text = data.draw(st.text("<>/\"=&x0 9-", max_size=5)).encode()
+    key = part.removesuffix(".xml").replace("/", "__")
+    try:
+        read_table(repacked(whole, **{key: xml[:start] + text + xml[stop:]}))
+    except PairError as error:
+        assert error.hint
 
 
 def test_many_rows_in_a_workbook_are_refused():

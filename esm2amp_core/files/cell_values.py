@@ -5,82 +5,75 @@ from __future__ import annotations
 import datetime
 import re
 
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
-from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+from openpyxl.cell.read_only import ReadOnlyCell
+from openpyxl.utils.datetime import from_excel
 
 from esm2amp_core.files.cells import OddCell
 from esm2amp_core.files.text import whole_characters
 
 _EAST_ASIAN_DATES = frozenset([*range(27, 37), *range(50, 59)])
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_END_OF_DAYS = 2_957_004  # first of January 9996: the last that both of a workbook's calendars reach
+_ESCAPED = re.compile(r"_x(00[0189][0-9A-F]|005F|007F|D[89A-F][0-9A-F]{2}|FFF[EF])_", re.IGNORECASE)
+_NOT_SHOWN = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+def read_cell(cell: ReadOnlyCell) -> tuple[str, OddCell | None]:
+    """The full value as text, and what is odd about it; of type ``f`` is a formula without a result."""
+    value = cell.value
+    if isinstance(value, str):
+        return (value, OddCell(value, "error")) if cell.data_type == "e" else (unescape(value), None)
+    if value is None:
+        return "", OddCell("", "formula") if cell.data_type == "f" else None
+    if isinstance(value, bool):
+        return str(value).upper(), OddCell(str(value).upper(), "boolean")
+    if isinstance(value, int | float):
+        return _number(cell, value) if cell.has_style else (plain_number(value), None)
+    return _moment(value, _shown_code(cell.number_format))
+
+
+def _number(cell: ReadOnlyCell, value: float) -> tuple[str, OddCell | None]:
+    # openpyxl does not know that these built-in formats are dates.
+    if cell.style_array.numFmtId in _EAST_ASIAN_DATES and 1 <= value < _END_OF_DAYS:
+        return _moment(from_excel(value, cell.parent.parent.epoch), "")
+    text, code = plain_number(value), _shown_code(cell.number_format)
+    if re.fullmatch("0+", code):
+        return text, OddCell(text.zfill(len(code)), "") if len(text) < len(code) else None
+    if scientific := re.search(r"(?:\.([0#]*))?e[+-]", code):
+        return text, OddCell(f"{value:.{len(scientific.group(1) or '')}E}", "number")
+    return text, None
+
+
 def unescape(text: str) -> str:
-    """Text of a workbook with its escapes resolved: ``_x000D_`` is a carriage return."""
+    """Text of a workbook with its escapes of what XML cannot hold resolved: ``_x000D_`` is CR.
+
+    Others (``_x0041_``) stay: openpyxl gives a text that looks like an escape as it was.
+    """
     if "_x" not in text:
         return text
     return whole_characters(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
 
 
-def format_code(format_id: int, own: dict[int, str]) -> str:
-    """The number format behind a format id: one of the workbook's `own`, or a built-in one."""
-    if format_id in own:
-        return own[format_id]
-    if format_id in _EAST_ASIAN_DATES:
-        return "yyyy-mm-dd"
-    return BUILTIN_FORMATS.get(format_id, "General")
-
-
-class NumberFormat:
-    """How a number is shown.
-
-    Parameters
-    ----------
-    code : str
-        As the workbook writes it, e.g. ``0.00E+00`` or ``d-mmm``.
-    from_1904 : bool
-        Whether the workbook counts days from 1904.
-    """
-
-    def __init__(self, code: str, *, from_1904: bool = False) -> None:
-        self._code = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", code.split(";")[0]).lower()
-        self._epoch = CALENDAR_MAC_1904 if from_1904 else CALENDAR_WINDOWS_1900
-        self._is_date = is_date_format(code)
-        self.is_plain = not self._is_date and not re.search(r"e[+-]|^0+$", self._code)
-
-    def read(self, stored: str) -> tuple[str, OddCell | None]:
-        """The full value as text, and what is odd about it."""
-        number = float(stored)
-        text = plain_number(number)
-        if self.is_plain:
-            return text, None
-        if self._is_date:
-            return self._date(number, text)
-        if re.fullmatch("0+", self._code):
-            return text, OddCell(text.zfill(len(self._code)), "") if len(text) < len(self._code) else None
-        digits = len(re.search(r"(?:\.([0#]*))?e", self._code).group(1) or "")
-        return text, OddCell(f"{number:.{digits}E}", "number")
-
-    def _date(self, number: float, text: str) -> tuple[str, OddCell | None]:
-        try:
-            moment = from_excel(number, self._epoch)
-        except (OverflowError, ValueError):
-            return text, OddCell(text, "date")
-        if not isinstance(moment, datetime.datetime):  # a time of day, or a duration
-            return str(moment), OddCell(str(moment), "date")
-        has_time = moment.time() != datetime.time()
-        full = moment.isoformat(" ") if has_time else moment.date().isoformat()
-        shown, month = full, _MONTHS[moment.month - 1]
-        if "mmm" in self._code and "y" not in self._code:
-            shown = f"{moment.day}-{month}"
-        elif "mmm" in self._code and "d" not in self._code:
-            shown = f"{month}-{moment.year % 100:02d}"
-        return full, OddCell(shown, "date")
-
-
 def plain_number(number: float) -> str:
     """A number with all its digits, whole ones without a point."""
-    if number.is_integer() and abs(number) < 1e16:
+    if isinstance(number, int) or (number.is_integer() and abs(number) < 1e16):
         return str(int(number))
     return repr(number)
+
+
+def _shown_code(code: str) -> str:
+    """The part of a number format that shapes positive numbers, without texts and colours."""
+    return _NOT_SHOWN.sub("", code.split(";")[0]).lower()
+
+
+def _moment(moment: datetime.datetime | datetime.time | datetime.timedelta, code: str) -> tuple[str, OddCell]:
+    """A date or time in full, and as its format shows it where that may be how a gene's name was lost."""
+    if not isinstance(moment, datetime.datetime):  # a time of day, or a duration
+        return str(moment), OddCell(str(moment), "date")
+    full = moment.isoformat(" ") if moment.time() != datetime.time() else moment.date().isoformat()
+    shown, month = full, _MONTHS[moment.month - 1]
+    if "mmm" in code and "y" not in code:
+        shown = f"{moment.day}-{month}"
+    elif "mmm" in code and "d" not in code:
+        shown = f"{month}-{moment.year % 100:02d}"
+    return full, OddCell(shown, "date")

@@ -1,32 +1,31 @@
-"""The zip archive around a workbook, read without trusting it."""
+"""The zip archive around a workbook, looked over before any of it is believed."""
 
 from __future__ import annotations
 
 import io
-import posixpath
+import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import Protocol
-from xml.parsers import expat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from esm2amp_core.errors import PairError
+from esm2amp_core.files.cells import max_cells
 from esm2amp_core.files.text import MEGABYTE
 
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAX_MEMBERS = 5_000
 _CHUNK = 1 << 18
+_HEAD = 1 << 14
+_SHEET_ROWS = 1_048_576
+"""What a sheet holds in any spreadsheet program."""
+_TAGS_PER_ROW = 200_000
+"""Between two row ends: twelve for each column that a sheet can have. Small parts stay below it too."""
+_TAGS_PER_CELL = 8
+_LONGEST_STYLE = 10_000
+"""Bytes of one tag: openpyxl takes very long over a long number format, which has 255 letters at most."""
 SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx or .csv."
-
-
-class Handler(Protocol):
-    """Receives the elements of an XML part in their order, names without prefix."""
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None: ...  # noqa: D102
-
-    def end(self, tag: str) -> None: ...  # noqa: D102
-
-    def text(self, text: str) -> None: ...  # noqa: D102
 
 
 def is_workbook(data: bytes, name: str) -> bool:
@@ -39,11 +38,15 @@ def is_workbook(data: bytes, name: str) -> bool:
     """
     if data.startswith(_OLD_OFFICE):
         if "EncryptedPackage".encode("utf-16-le") in data:
-            raise PairError(f"{name} is protected with a password.", hint="Save it without one.")
+            raise _protected(name)
         raise PairError(f"{name} is in an old Office format (.xls).", hint=SAVE_AS)
     if not data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return False
-    members = Package(data, name, max_mb=0).members
+    # Before zipfile makes an object of each entry.
+    if data.count(b"PK\x01\x02") > _MAX_MEMBERS:
+        raise PairError(f"{name} holds more than {_MAX_MEMBERS:,} files.", hint=SAVE_AS)
+    with damage_told(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = set(archive.namelist())
     if "xl/workbook.xml" in members:
         return True
     kinds = {"xl/workbook.bin": "an .xlsb workbook", "word/document.xml": "a Word document",
@@ -52,96 +55,70 @@ def is_workbook(data: bytes, name: str) -> bool:
     raise PairError(f"{name} is {kind}, not an .xlsx workbook.", hint=SAVE_AS)
 
 
-class Package:
-    """Parts of a workbook, with a limit on what they unpack to.
+@contextmanager
+def damage_told(name: str) -> Iterator[None]:
+    """Turn what reading a damaged workbook raises, which is anything, into one error for people."""
+    try:
+        yield
+    except (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError,
+            SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error):
+        raise PairError(f"{name} is damaged: it cannot be read as a workbook.", hint=SAVE_AS) from None
 
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        For messages.
-    max_mb : float
-        Megabytes that all parts read may hold together.
+
+def check_package(data: bytes, name: str, *, max_rows: int, max_mb: float) -> None:
+    """Refuse a workbook whose parts would take very much time or memory to read.
 
     Raises
     ------
     PairError
-        If the archive is damaged or holds too many files.
+        If it unpacks to more than `max_mb` megabytes, is encrypted, defines entities, holds rows or cells
+        far beyond `max_rows`, is damaged, or is of a kind that is not read (Strict Open XML).
     """
+    with damage_told(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        # zipfile never unpacks more than the directory says, so that can be relied on.
+        if sum(member.file_size for member in members) > max_mb * MEGABYTE:
+            raise _too_much(name)
+        if any(member.flag_bits & 1 for member in members):
+            raise _protected(name)
+        for member in members:
+            if member.filename.lower().endswith((".xml", ".rels")):
+                with archive.open(member) as part:
+                    _check_part(part, member.filename, name, max_rows)
 
-    def __init__(self, data: bytes, name: str, *, max_mb: float) -> None:
-        self._name, self._left = name, max_mb * MEGABYTE
-        # Before zipfile makes an object of each entry.
-        if data.count(b"PK\x01\x02") > _MAX_MEMBERS:
-            raise PairError(f"{name} holds more than {_MAX_MEMBERS:,} files.", hint=SAVE_AS)
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-            raise self.damaged() from None
-        self.members = {info.filename: info for info in self._zip.infolist()}
 
-    def damaged(self) -> PairError:
-        """The error for a workbook that cannot be understood."""
-        return PairError(f"{self._name} is damaged: it cannot be read as a workbook.", hint=SAVE_AS)
-
-    def parse(self, part: str, handler: Handler) -> None:
-        """Read an XML part; a part that does not exist has no elements.
-
-        Raises
-        ------
-        PairError
-            If the part is damaged, defines entities, or unpacks to too much.
-        """
-        part = posixpath.normpath(part).lstrip("/")
-        info = self.members.get(part)
-        if info is None:
-            return
-        if info.flag_bits & 1:
-            raise PairError(f"{self._name} is protected with a password.", hint="Save it without one.")
-        if info.file_size > self._left:
-            raise self._too_much()
-        parser = self._parser(handler)
-        try:
-            with self._zip.open(info) as file:
-                while chunk := file.read(_CHUNK):
-                    # What the directory promised is not what counts.
-                    self._left -= len(chunk)
-                    if self._left < 0:
-                        raise self._too_much()
-                    parser.Parse(chunk, False)
-                parser.Parse(b"", True)
-        except (expat.ExpatError, zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError,
-                RuntimeError, ValueError, IndexError, LookupError, OverflowError):
-            raise self.damaged() from None
-
-    def _parser(self, handler: Handler) -> expat.XMLParserType:
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.buffer_size = 1 << 16
-
-        def begin(tag: str, attributes: dict[str, str]) -> None:
-            """Decide by the root whether names have a prefix, which few programs write."""
-            prefixed = ":" in tag
-            start, end = (_without_prefix(handler) if prefixed else (handler.start, handler.end))
-            parser.StartElementHandler, parser.EndElementHandler = start, end
-            start(tag, attributes)
-
-        parser.StartElementHandler = begin
-        parser.CharacterDataHandler = handler.text
-        parser.StartDoctypeDeclHandler = self._refuse_doctype
-        return parser
-
-    def _refuse_doctype(self, *_: object) -> None:
-        """A workbook never has a document type; with one come entities that grow or reach out."""
-        raise PairError(f"{self._name} contains XML definitions (DOCTYPE), which a workbook never does.",
+def _check_part(part: zipfile.ZipExtFile, title: str, name: str, max_rows: int) -> None:
+    """Count the tags of an XML part, all of them and those of one row, before a tree is made of them."""
+    tag = b"si" if "sharedstrings" in title.lower() else b"row"
+    most_ends = max_cells(max_rows) if tag == b"si" else _SHEET_ROWS
+    end = re.compile(rb"</(?:[\w.-]+:)?" + tag + rb"\s*>")
+    n_tags = n_ends = in_row = 0
+    head = part.read(_HEAD)
+    plain = head.replace(b"\0", b"")  # UTF-16
+    if b"<!DOCTYPE" in plain:
+        raise PairError(f"{name} contains XML definitions (DOCTYPE), which a workbook never does.",
                         hint=SAVE_AS)
+    if b"http://purl.oclc.org/ooxml/spreadsheetml" in plain:
+        raise PairError(f"{name} is a 'Strict Open XML' workbook.",
+                        hint="Save it as an ordinary Excel workbook (.xlsx) or as .csv.")
+    chunk = head
+    while chunk:
+        if title == "xl/styles.xml" and max(map(len, chunk.split(b"<"))) > _LONGEST_STYLE:
+            raise _too_much(name)
+        counts = [piece.count(b"<") for piece in end.split(chunk)]
+        n_tags += sum(counts)
+        n_ends += len(counts) - 1
+        counts[0] += in_row
+        in_row = counts[-1]
+        if max(counts) > _TAGS_PER_ROW or n_ends > most_ends or n_tags > _TAGS_PER_CELL * max_cells(max_rows):
+            raise _too_much(name)
+        chunk = part.read(_CHUNK)
 
-    def _too_much(self) -> PairError:
-        return PairError(f"{self._name} unpacks to more than is accepted.",
-                         hint="Remove sheets and columns that are not needed, or save it as CSV.")
+
+def _too_much(name: str) -> PairError:
+    return PairError(f"{name} unpacks to more than is accepted.",
+                     hint="Remove sheets, rows, columns and formats that are not needed, or save it as CSV.")
 
 
-def _without_prefix(handler: Handler) -> tuple[Callable[..., None], Callable[..., None]]:
-    """The handler's methods for elements such as ``x:row``."""
-    return (lambda tag, attributes: handler.start(tag.rpartition(":")[2], attributes),
-            lambda tag: handler.end(tag.rpartition(":")[2]))
+def _protected(name: str) -> PairError:
+    return PairError(f"{name} is protected with a password.", hint="Save it without one.")
