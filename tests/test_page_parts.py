@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esm2amp_core.bundles import ARCHITECTURE_TITLES, PUBLISHED_ARCHITECTURES, EncoderRef, Manifest
+from esm2amp_core.errors import Severity
 from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.settings import Settings
+from pages.components.draft import Source, read_draft
 from pages.components.model_words import trust_words
 from pages.components.result_filter import ResultFilter
 from pages.components.results import summarise
@@ -20,6 +23,13 @@ from pages.components.text import WORD_JOINER, count, duration, flatten, literal
 def without_escapes(text: str) -> str:
     """What a CommonMark reader shows for escaped punctuation."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace(WORD_JOINER, "")
+
+
+def test_the_longest_chain_accepted_is_the_one_of_the_settings():
+    source = Source(table=b"a,b\nP,P\n", filename="pairs.csv", fasta=b">P\n" + b"MKV" * 20)
+    strict = read_draft(source, Settings(max_residues=50))
+    assert strict.rows_with(Severity.ERROR) == [1]
+    assert read_draft(source, Settings()).rows_with(Severity.ERROR) == []
 
 
 @given(st.text(alphabet="ab:-><=~*_`$[](){}!#+.|\\/&\"'"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
 
 from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import Issue, PairError, Severity
-from esm2amp_core.pairs import PairTable, build_pairs
+from esm2amp_core.pairs import Limits, PairTable, build_pairs
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table
@@ -63,6 +63,8 @@ class Draft:
         None while the columns are not known.
     reason : str
         Why the columns were not recognised.
+    limits : Limits
+        How long proteins may be.
     """
 
     source: Source
@@ -72,6 +74,7 @@ class Draft:
     columns: ColumnMap | None = None
     pairs: PairTable | None = None
     reason: str = ""
+    limits: Limits = field(default_factory=Limits)
 
     def with_columns(self, columns: ColumnMap) -> Draft:
         """The same input read with other columns.
@@ -84,7 +87,7 @@ class Draft:
         raw = self.raw
         if not columns.has_header:  # from here on the first row is a row like the others
             raw, columns = raw.without_header(), replace(columns, has_header=True)
-        pairs = build_pairs(raw, self.proteins, columns, self.fasta_issues)
+        pairs = build_pairs(raw, self.proteins, columns, self.fasta_issues, limits=self.limits)
         return replace(self, raw=raw, columns=columns, pairs=pairs, reason="")
 
     def with_rows(self, rows: pd.DataFrame) -> Draft:
@@ -137,7 +140,8 @@ def read_draft(source: Source, settings: Settings) -> Draft:
         source.table, source.filename, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
     )
     proteins, issues = parse_fasta(source.fasta) if source.fasta.strip() else ({}, [])
-    draft = Draft(source=source, raw=raw, proteins=proteins, fasta_issues=tuple(issues))
+    limits = Limits(max_residues=settings.max_residues)
+    draft = Draft(source=source, raw=raw, proteins=proteins, fasta_issues=tuple(issues), limits=limits)
     try:
         return draft.with_columns(recognise_columns(raw, proteins))
     except PairError as error:
