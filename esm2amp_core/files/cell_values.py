@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime
 import re
+from functools import lru_cache
 
 from openpyxl.cell.read_only import ReadOnlyCell
+from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 from openpyxl.utils.datetime import from_excel
 
 from esm2amp_core.files.cells import OddCell
 from esm2amp_core.files.text import whole_characters
 
 _EAST_ASIAN_DATES = frozenset([*range(27, 37), *range(50, 59)])
-_END_OF_DAYS = 2_957_004  # first of January 9996: the last that both of a workbook's calendars reach
 _ESCAPED = re.compile(r"_x(00[0189][0-9A-F]|005F|007F|D[89A-F][0-9A-F]{2}|FFF[EF])_", re.IGNORECASE)
 _NOT_SHOWN = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_is_date, _is_duration = lru_cache(is_date_format), lru_cache(is_timedelta_format)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -33,10 +35,14 @@ def read_cell(cell: ReadOnlyCell) -> tuple[str, OddCell | None]:
 
 
 def _number(cell: ReadOnlyCell, value: float) -> tuple[str, OddCell | None]:
-    # openpyxl does not know that these built-in formats are dates.
-    if cell.style_array.numFmtId in _EAST_ASIAN_DATES and 1 <= value < _END_OF_DAYS:
-        return _moment(from_excel(value, cell.parent.parent.epoch), "")
     text, code = plain_number(value), _shown_code(cell.number_format)
+    # openpyxl does not know that some built-in formats are dates.
+    if _is_date(cell.number_format) or cell.style_array.numFmtId in _EAST_ASIAN_DATES:
+        is_duration = _is_duration(cell.number_format)
+        try:
+            return _moment(from_excel(value, cell.parent.parent.epoch, timedelta=is_duration), code)
+        except (OverflowError, ValueError):
+            return text, OddCell(text, "date")
     if re.fullmatch("0+", code):
         return text, OddCell(text.zfill(len(code)), "") if len(text) < len(code) else None
     if scientific := re.search(r"(?:\.([0#]*))?e[+-]", code):
@@ -61,6 +67,7 @@ def plain_number(number: float) -> str:
     return repr(number)
 
 
+@lru_cache
 def _shown_code(code: str) -> str:
     """The part of a number format that shapes positive numbers, without texts and colours."""
     return _NOT_SHOWN.sub("", code.split(";")[0]).lower()

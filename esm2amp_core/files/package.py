@@ -23,7 +23,7 @@ _SHEET_ROWS = 1_048_576
 _TAGS_PER_ROW = 200_000
 """Between two row ends: twelve for each column that a sheet can have. Small parts stay below it too."""
 _TAGS_PER_CELL = 8
-_LONGEST_STYLE = 10_000
+_LONGEST_STYLE = 2_000
 """Bytes of one tag: openpyxl takes very long over a long number format, which has 255 letters at most."""
 SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx or .csv."
 

@@ -21,7 +21,7 @@ from esm2amp_core.files.package import check_package, damage_told
 _MAX_CHARACTERS = 1_000_000
 """Text of one cell: thirty times what a spreadsheet program can hold."""
 
-# openpyxl tells of each date out of range and each extension, which is nothing a person needs.
+# openpyxl tells of missing styles and unknown extensions, which is nothing a person needs.
 warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
 
 
@@ -92,8 +92,8 @@ def _rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[int, list[ReadOnlyCell]]]:
     last = -1
     # Its own iterator would fill all gaps with cells, and leave out rows whose numbers do not rise.
     with book._archive.open(sheet._worksheet_path) as source:
-        parser = _Parser(source, sheet._shared_strings, data_only=True, epoch=book.epoch,
-                         date_formats=book._date_formats, timedelta_formats=book._timedelta_formats)
+        # Told of no date formats, it leaves numbers as they are: of a date out of range, it keeps nothing.
+        parser = _Parser(source, sheet._shared_strings, data_only=True)
         for number, cells in parser.parse():
             last = max(number - 1, last + 1)
             yield last, [ReadOnlyCell(sheet, **cell) for cell in cells]
