@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -85,6 +86,11 @@ def main() -> None:
         while workspace.jobs.get(following.id).state == JobState.QUEUED:
             time.sleep(0.02)
         print(f"cancelled to the worker's next job       {time.monotonic() - begun:8.1f} s")
+        while not workspace.jobs.get(following.id).state.is_finished:
+            time.sleep(0.1)
+        os.kill(workspace.seat.holder().pid, signal.SIGTERM)  # it must not write to a folder that goes
+        while workspace.seat.holder():
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":
