@@ -18,7 +18,7 @@ from esm2amp_core.predictions import PredictionTable
 XLSX_ROWS, XLSX_CHARACTERS = 1_048_576, 32_767
 """What a sheet holds, header included, and what a cell holds."""
 
-_RISKY = re.compile(r"'*[=+\-@\t\r\n]")
+_RISKY = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """Text that a spreadsheet program could take for a formula, also after quotes that guard it already."""
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

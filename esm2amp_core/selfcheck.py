@@ -62,6 +62,12 @@ def run_self_check(predictor: Predictor) -> list[SelfCheckCase]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         name = predictor.bundle.manifest.name
         raise BundleError(f"{SELFCHECK} of {name} cannot be read: {error}.") from None
+    if not sequences or not 0 < tolerance <= TOLERANCE:
+        raise BundleError(
+            f"{SELFCHECK} of {predictor.bundle.manifest.name} checks nothing: it has {len(sequences)} pairs "
+            f"and a tolerance of {tolerance}.",
+            hint="Install the model again.",
+        )
     found = [score["probability"] for score in _score(predictor, sequences)]
     return [
         SelfCheckCase(number, before, now, tolerance)

@@ -64,18 +64,22 @@ class Settings:
         Raises
         ------
         UserError
-            If a value cannot be read as the type of its setting.
+            If a value cannot be read as the type of its setting, or a number is below 1.
         """
         chosen: dict[str, object] = {}
         for field in fields(cls):
             variable = f"ESM2AMP_{field.name.upper()}"
             text = os.environ.get(variable)
-            if text is None:
+            if not text:
                 continue
             try:
-                chosen[field.name] = type(field.default)(text)
+                chosen[field.name] = value = type(field.default)(text)
             except ValueError:
                 raise UserError(f"{variable} is {text!r}.", hint="Give a whole number.") from None
+            if isinstance(value, Path):
+                chosen[field.name] = value.expanduser()
+            elif isinstance(value, int) and value < 1:
+                raise UserError(f"{variable} is {text!r}.", hint="Give a whole number above 0.")
         return cls(**chosen)  # type: ignore[arg-type]
 
     def to_environment(self) -> dict[str, str]:

@@ -105,6 +105,46 @@ def test_the_longest_chain_accepted_is_a_setting(esm2amp, monkeypatch):
     assert "76 residues; at most 50" in pd.read_csv("out.csv")["message"][0]
 
 
+@pytest.mark.parametrize("output", ["pairs.csv", "./pairs.csv", "proteins.csv"])
+def test_the_input_is_never_overwritten(esm2amp, output):
+    Path("proteins.fasta").rename("proteins.csv")
+    before = {name: Path(name).read_bytes() for name in ("pairs.csv", "proteins.csv")}
+    code, _, err = esm2amp("predict", "pairs.csv", "--sequences", "proteins.csv", "-o", output)
+    assert code == 2
+    assert "is also the input" in err
+    assert {name: Path(name).read_bytes() for name in before} == before
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(esm2amp, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.pairs.read_pairs", lambda *_, **__: pytest.fail("the work has begun"))
+    code, _, err = esm2amp("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "/proc/out.csv")
+    assert code == 2
+    assert "/proc/out.csv cannot be written" in err
+
+
+def test_an_incident_is_one_line_and_a_report(esm2amp, monkeypatch):
+    def broken(*_, **__):
+        raise LookupError("the cause")
+
+    monkeypatch.setattr("esm2amp_core.pairs.read_pairs", broken)
+    code, _, err = esm2amp("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "out.csv")
+    assert code == 1
+    assert len(err.strip().splitlines()) == 1
+    report = Path(err.split("not have. ")[1].split(" describes")[0])
+    assert "the cause" in report.read_text(encoding="utf-8")
+    report.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MAX_PAIRS", "-1"), ("MAX_RESIDUES", "0"), ("MAX_FILE_MB", "many")]
+)
+def test_settings_that_make_no_sense_are_named(esm2amp, monkeypatch, name, value):
+    monkeypatch.setenv(f"ESM2AMP_{name}", value)
+    code, _, err = esm2amp("models", "list")
+    assert code == 2
+    assert f"ESM2AMP_{name} is '{value}'" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -122,6 +162,8 @@ def test_the_longest_chain_accepted_is_a_setting(esm2amp, monkeypatch):
         (["jobs", "show", "absent"], "absent"),
         (["jobs", "cancel", "absent"], "absent"),
         (["nonsense"], "nonsense"),
+        (["jobs", "list", "--limit", "99999999999999999999"], "--limit"),
+        (["app", "--port", "99999999"], "--port"),
     ],
 )
 def test_bad_usage_and_unreadable_input_give_exit_code_2_and_one_line(esm2amp, arguments, said):

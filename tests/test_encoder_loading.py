@@ -283,3 +283,9 @@ def test_automatic_choices(monkeypatch):
     for native, chosen in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, v=native: v)
         assert choose_precision("auto", torch.device("cuda")) == chosen
+
+
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 10**9}, {"max_position_embeddings": 10**10}])
+def test_a_configuration_larger_than_its_files_is_refused_at_once(encoder_copy, change):
+    edit_config(encoder_copy, **change)
+    assert "asks for more weights" in refusal(encoder_copy)

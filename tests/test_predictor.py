@@ -1,5 +1,6 @@
 """From pairs to scores: every row accounted for, one score per unordered pair, the same every time."""
 
+import json
 import re
 from pathlib import Path
 
@@ -191,6 +192,15 @@ def test_the_self_check_passes_and_notices_other_weights(predictor, encoder, tmp
         other.embedder,
     )
     assert not all(case.passed for case in run_self_check(mixed))
+
+
+@pytest.mark.parametrize("change", [{"cases": []}, {"tolerance": 1e9}])
+def test_a_self_check_that_checks_nothing_is_refused(amps, tmp_path, change):
+    stored = json.loads((amps.bundle.folder / "selfcheck.json").read_text(encoding="utf-8"))
+    (tmp_path / "selfcheck.json").write_text(json.dumps(stored | change), encoding="utf-8")
+    bundle = type(amps.bundle)(amps.bundle.manifest, tmp_path, "", amps.bundle.classifier)
+    with pytest.raises(BundleError, match="checks nothing"):
+        run_self_check(Predictor(bundle, amps.embedder))
 
 
 def test_an_unknown_model_is_named_with_those_that_are_there(tmp_path, monkeypatch):

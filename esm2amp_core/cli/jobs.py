@@ -22,7 +22,7 @@ JobId = Annotated[str, typer.Argument(help="Id, as `esm2amp jobs list` shows it.
 @app.command("list")
 def list_jobs(
     search: Annotated[str, typer.Option(help="Words of a title, an id, or a protein.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Newest first, at most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Newest first, at most so many.")] = 50,
 ) -> None:
     """List jobs, newest first."""
     workspace = Workspace.open()
@@ -51,7 +51,7 @@ def cancel(job_id: JobId) -> None:
 
 def worker(
     exit_when_idle: Annotated[
-        int, typer.Option(help="Leave after so many seconds without a job; 0 stays for ever.")
+        int, typer.Option(min=0, help="Leave after so many seconds without a job; 0 stays for ever.")
     ] = 0,
 ) -> None:
     """Do queued jobs until stopped (the app starts a worker by itself)."""
@@ -64,7 +64,7 @@ def worker(
 
 
 def run_app(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8501,
     address: Annotated[str, typer.Option(help="127.0.0.1 lets in only this machine.")] = "127.0.0.1",
 ) -> None:
     """Start the web app."""

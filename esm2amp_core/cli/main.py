@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -47,7 +46,10 @@ def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
         # Not standalone: errors of usage, too, become one line here.
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            NOTES.print("esm2amp: stopped.")
+        sys.exit(code)
     except TyperException as error:
         message = error.format_message().rstrip(".")
         NOTES.print(message if message.startswith("Usage") else f"esm2amp: {message}. See `esm2amp --help`.")
@@ -68,8 +70,17 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(UNEXPECTED)
     except Exception:  # the boundary: nobody at a terminal is helped by a traceback
-        number, log = secrets.token_hex(3).upper(), Path(tempfile.gettempdir()) / "esm2amp.log"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"Incident {number}\n{traceback.format_exc()}\n")
-        NOTES.print(f"esm2amp: something went wrong that should not have; {log} has incident {number}.")
+        described = _incident(traceback.format_exc())
+        NOTES.print(f"esm2amp: something went wrong that should not have. {described}")
         sys.exit(UNEXPECTED)
+
+
+def _incident(report: str) -> str:
+    """Write down what happened in a file that is nobody else's; the sentence that names it."""
+    try:
+        file, name = tempfile.mkstemp(prefix="esm2amp-", suffix=".log")
+        with os.fdopen(file, "w", encoding="utf-8") as log:
+            log.write(report)
+    except OSError:
+        return f"The last line of the report: {report.strip().splitlines()[-1]}"
+    return f"{name} describes it."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
 from esm2amp_core.columns import ColumnMap
-from esm2amp_core.errors import SequenceError, Severity, UserError
+from esm2amp_core.errors import SequenceError, Severity, UserError, quoted
 from esm2amp_core.settings import Settings
 
 SOME_ROWS_FAILED = 3
@@ -39,7 +40,7 @@ def predict(
     from esm2amp_core.pairs import Limits, read_pairs
 
     check_suffix(output)
-    _check_folder(output)
+    _check_output(output, pairs, sequences)
     settings = Settings.from_environment()
     table = read_pairs(
         pairs,
@@ -79,14 +80,20 @@ def embed(
     table that the ESM2_AMP authors' scripts read (key "df").
     """
     from esm2amp_core.feature_files import check_suffix, write_features
+    from esm2amp_core.pairs import Limits
     from esm2amp_core.sequences import read_fasta
 
     check_suffix(output)
-    _check_folder(output)
+    _check_output(output, fasta)
     settings = Settings.from_environment()
-    proteins, issues = read_fasta(fasta, max_file_mb=settings.max_file_mb)
+    found, issues = read_fasta(fasta, max_file_mb=settings.max_file_mb)
     for issue in issues:
         NOTES.print(f"esm2amp: {issue}")
+    proteins = [protein for protein in found if len(protein.id) <= Limits.max_id_characters]
+    for protein in found:
+        if len(protein.id) > Limits.max_id_characters:
+            length = len(protein.id)
+            NOTES.print(f"esm2amp: {quoted(protein.id)}: the name has {length:,} characters; shorten it.")
     if not proteins:
         raise SequenceError(f"{fasta} holds no usable protein.", hint="It must be a FASTA file.")
 
@@ -103,9 +110,10 @@ def embed(
             NOTES.print(f"esm2amp: {protein.id}: {failures[protein.digest]}")
     kept = [protein for protein in proteins if protein.digest not in failures]
     write_features(kept, features, output)
-    n_failed = len(proteins) - len(kept) + sum(issue.severity == Severity.ERROR for issue in issues)
-    NOTES.print(f"{len(kept):,} proteins written to {output}; {n_failed:,} left out for the reasons above.")
+    n_failed = len(found) - len(kept) + sum(issue.severity == Severity.ERROR for issue in issues)
+    NOTES.print(f"{len(kept):,} proteins written to {output}.")
     if n_failed:
+        NOTES.print(f"{n_failed:,} left out for the reasons above.")
         raise typer.Exit(SOME_ROWS_FAILED)
 
 
@@ -119,9 +127,18 @@ def _column_map(columns: str) -> ColumnMap | None:
     return ColumnMap(*names)
 
 
-def _check_folder(output: Path) -> None:
-    """Refuse before the work what cannot be written after it."""
+def _check_output(output: Path, *inputs: Path | None) -> None:
+    """Refuse before the work what cannot, or must not, be written after it."""
+    given = [path for path in inputs if path is not None and os.path.exists(path)]
+    if os.path.exists(output) and any(os.path.samefile(output, path) for path in given):
+        raise UserError(f"{output} is also the input.", hint="Name another file for the results.")
     if not os.path.isdir(output.absolute().parent):  # unlike Path.is_dir, sound for impossible names
         raise UserError(f"The folder of {output} does not exist.", hint="Create it first.")
     if os.path.isdir(output):
         raise UserError(f"{output} is a folder.", hint="Name a file.")
+    try:
+        with NamedTemporaryFile(dir=output.absolute().parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.",
+                        hint="Name a file in a folder of your own.") from None

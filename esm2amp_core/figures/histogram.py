@@ -76,7 +76,9 @@ def score_histogram(probabilities: np.ndarray, *, threshold: float | None) -> go
             showarrow=False,
         )  # fmt: skip
     figure.update_xaxes(title="probability of interaction", range=[0, 1], tickformat=".1f")
-    figure.update_yaxes(title="pairs", rangemode="tozero", tickformat=",d")
+    # Few pairs: whole numbers only, or 0.5 would be written as 1.
+    few = {"dtick": 1} if counts.max(initial=0) <= 4 else {}
+    figure.update_yaxes(title="pairs", rangemode="tozero", tickformat=",d", **few)
     figure.update_layout(
         height=280,
         margin={"l": 10, "r": 10, "t": 44, "b": 10},
