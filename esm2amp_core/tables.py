@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -114,7 +115,14 @@ def _to_table(cells: Cells, filename: str, *, separated: bool) -> RawTable:
     top = _header_row(rows)
     if skipped := [row for row in rows[:top] if any(row)]:
         title = quoted(" ".join(skipped[0]).strip())
-        notes.append(f"Above the header, {len(skipped)} line(s) were left out, beginning with {title}.")
+        if separated and any(_like_a_pair(row, rows[top]) for row in skipped):
+            raise PairError(
+                f"{filename}: not all lines separate the columns in the same way; one begins with {title}.",
+                hint="Put the same separator, a comma or a tab, between the cells of every line. "
+                "If that line is a title, remove it.",
+            )
+        count = "1 line was" if len(skipped) == 1 else f"{len(skipped):,} lines were"
+        notes.append(f"Above the header, {count} left out, beginning with {title}.")
     odd = {(row - top, column): kind for (row, column), kind in odd.items() if row >= top}
     header, body = [cell.strip() for cell in rows[top]], rows[top + 1 :]
     while len(header) > 1 and not header[-1]:
@@ -141,6 +149,12 @@ def _header_row(rows: list[list[str]]) -> int:
     first = rows[:50]
     wide = any(sum(map(bool, row)) > 1 for row in first)
     return next(i for i, row in enumerate(rows) if sum(map(bool, row)) > (1 if wide else 0))
+
+
+def _like_a_pair(row: list[str], header: list[str]) -> bool:
+    """True if a row of one cell is as wide as the header once other separators count, and so no title."""
+    text = " ".join(filter(None, row))
+    return len(re.split(r"[\s,;|]+", text.strip())) == sum(map(bool, header))
 
 
 def _width(row: list[str]) -> int:

@@ -120,6 +120,11 @@ def test_blank_rows_are_kept_in_the_middle_and_dropped_at_the_end():
     assert raw.frame.values.tolist() == [["P1", "P2"], ["", ""], ["P3", "P4"]]
 
 
+def test_lines_with_different_separators_are_refused_not_dropped():
+    with pytest.raises(PairError, match="not all lines separate the columns in the same way"):
+        read_table("m1 m2\nm1,m3\nm2\tm3\n")
+
+
 def test_a_title_above_the_header_is_left_out_with_a_note():
     raw = read_table(workbook([["Table S1"], [], ["id1", "id2"], ["P1", "P2"]]))
     assert cells(raw) == [["id1", "id2"], ["P1", "P2"]]

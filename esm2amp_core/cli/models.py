@@ -56,6 +56,7 @@ def check(name: Name) -> None:
         OUTPUT.print(f"pair {case.number}: probability {case.found:.6f}, {verdict}")
     if not all(case.passed for case in cases):
         raise typer.Exit(SELF_CHECK_FAILED)
+    OUTPUT.print("OK: files and scores are as shipped.")
 
 
 @app.command("import")

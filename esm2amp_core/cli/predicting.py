@@ -64,6 +64,11 @@ def predict(
         f"{result.n_errors:,} with errors (model: {predictor.bundle.manifest.title})."
     )
     if result.n_errors:
+        failed = result.frame[result.frame["status"] == "error"].head(3)
+        for row, message in zip(failed["row"], failed["message"], strict=True):
+            NOTES.print(f"  row {row}: {message}")
+        if not table.proteins and sequences is None:
+            NOTES.print("No row has a sequence. Give the proteins with --sequences FILE.fasta.")
         raise typer.Exit(SOME_ROWS_FAILED)
 
 
