@@ -14,7 +14,7 @@ from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.settings import Settings
 from pages.components.draft import Source, read_draft
-from pages.components.model_words import trust_words
+from pages.components.model_words import is_weak, trust_words
 from pages.components.result_filter import ResultFilter
 from pages.components.results import summarise
 from pages.components.text import WORD_JOINER, count, duration, flatten, literal
@@ -23,6 +23,11 @@ from pages.components.text import WORD_JOINER, count, duration, flatten, literal
 def without_escapes(text: str) -> str:
     """What a CommonMark reader shows for escaped punctuation."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace(WORD_JOINER, "")
+
+
+@pytest.mark.parametrize(("auroc", "weak"), [(0.569, True), (0.6, False), (0.69, False), (None, False)])
+def test_a_model_little_better_than_guessing_is_called_so(auroc, weak):
+    assert is_weak(card(test={"auroc": auroc})) is weak
 
 
 def test_the_longest_chain_accepted_is_the_one_of_the_settings():

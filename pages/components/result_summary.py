@@ -13,7 +13,7 @@ from esm2amp_core.figures.histogram import score_histogram
 from esm2amp_core.jobs import Job
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.workspace import Workspace
-from pages.components.model_words import JobModel, trust_words
+from pages.components.model_words import JobModel, is_weak, trust_words
 from pages.components.results import load_results, summarise
 from pages.components.text import count, literal, plain, when
 
@@ -56,6 +56,12 @@ def show_meaning(model: JobModel) -> None:
     """What a score says and what it does not."""
     threshold = "the model's threshold" if model.threshold is None else f"{model.threshold:.2f}"
     trust = trust_words(model.card) if model.card else ""
+    if model.card and is_weak(model.card):
+        st.warning(
+            f"These scores are close to guessing: try the program with them, but pick no proteins. {trust}",
+            icon=":material/warning:",
+        )
+        trust = ""
     st.markdown(
         f"A pair is **called interacting** from a probability of {threshold}. The model judges from the "
         f"two sequences alone. It does not know in which cell, when or where the proteins occur. {trust}"
