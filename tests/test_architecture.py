@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "esm2amp_core"
 
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
-         "predictions", "jobs", "kinds", "bundles"}  # fmt: skip
+         "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -24,6 +24,9 @@ MAY_IMPORT = {
     "checks": {"errors", "sequences", "tables", "columns"},
     "features": {"errors"},
     "pairs": {"errors", "settings", "predictions", "sequences", "files", "tables", "columns", "checks"},
+    "protein_files": {"errors", "settings", "files", "sequences", "tables"},
+    "labelled": {"errors", "settings", "files", "sequences", "tables", "columns", "checks", "pairs",
+                 "protein_files"},
     "predictions": {"errors"},
     "jobs": {"errors"},
     "kinds": {"errors"},
