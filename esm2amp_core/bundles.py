@@ -1,8 +1,10 @@
 """The card of a trained model: everything about a bundle that code must not guess.
 
 A bundle is a folder: ``manifest.json``, ``weights.safetensors``, ``selfcheck.json`` and,
-where the language model comes along, ``encoder/``. This module reads the manifest alone and
-knows nothing of torch, so that the web pages can use it; `models.bundle` loads the weights.
+where the language model comes along, ``encoder/``. It may also hold ``training_proteins.npz``
+(`reference`), ``training_curves.csv`` (one row per epoch) and ``reports/``. This module reads the
+manifest alone and knows nothing of torch, so that the web pages can use it; `models.bundle` loads
+the weights.
 """
 
 from __future__ import annotations
@@ -16,11 +18,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from esm2amp_core.calibration import Calibration
 from esm2amp_core.errors import BundleError, quoted
 from esm2amp_core.features import FEATURE_SETS, FeatureSet
+from esm2amp_core.operating import OperatingCurve
 
 FORMAT = 1
 MANIFEST, WEIGHTS, SELFCHECK, ENCODER = "manifest.json", "weights.safetensors", "selfcheck.json", "encoder"
+TRAINING_PROTEINS, TRAINING_CURVES, REPORTS = "training_proteins.npz", "training_curves.csv", "reports"
 MAX_MANIFEST_BYTES = 1_000_000
 ARCHITECTURE_TITLES = {
     "amps": "ESM2_AMPS: attention over the ten segments of each protein",
@@ -95,10 +100,14 @@ class Manifest:
         Names of the two outcomes, negative first.
     temperature : float
         Calibration: probability = sigmoid(logit / temperature). 1 where none was fitted.
+    calibrator : dict
+        A `Calibration` as plain values; where it is empty, the temperature counts.
+    operating_curve : dict
+        An `OperatingCurve` as plain values; empty where none was measured.
     training, metrics : dict
         Free-form facts: data, exclusions, seed, command; figures per data set.
     calibration : str
-        How and on what the temperature was fitted.
+        How and on what it was fitted, for people.
     limitations : tuple of str
     licence, citation : str
     checksums : dict of str to str
@@ -118,6 +127,8 @@ class Manifest:
     threshold: float = 0.5
     labels: tuple[str, str] = ("does not interact", "interacts")
     temperature: float = 1.0
+    calibrator: dict[str, Any] = field(default_factory=dict)
+    operating_curve: dict[str, Any] = field(default_factory=dict)
     calibration: str = ""
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -145,6 +156,19 @@ class Manifest:
         if not (0 <= self.threshold <= 1 and math.isfinite(self.temperature) and self.temperature > 0):
             raise BundleError(f"{self.name}: threshold {self.threshold}, temperature {self.temperature}.",
                               hint="The threshold lies from 0 to 1, the temperature above 0.")
+        _ = self.calibrated, self.operating  # read once, so that nonsense is found here
+
+    @property
+    def calibrated(self) -> Calibration:
+        """The function from logit to probability."""
+        if self.calibrator:
+            return Calibration.from_dict(self.calibrator)
+        return Calibration(method="temperature", temperature=self.temperature)
+
+    @property
+    def operating(self) -> OperatingCurve | None:
+        """How many true and false pairs reach a threshold, where that was measured."""
+        return OperatingCurve.from_dict(self.operating_curve) if self.operating_curve else None
 
     @property
     def features(self) -> FeatureSet:
@@ -153,7 +177,11 @@ class Manifest:
 
     def to_json(self) -> str:
         """Text of ``manifest.json``."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        values = asdict(self)
+        for name in ("calibrator", "operating_curve"):
+            if not values[name]:  # programs from before these fields then read the bundle, too
+                del values[name]
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "esm2amp_core"
 
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
-         "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled"}  # fmt: skip
+         "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
+         "reference"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -30,7 +31,10 @@ MAY_IMPORT = {
     "predictions": {"errors"},
     "jobs": {"errors"},
     "kinds": {"errors"},
-    "bundles": {"errors", "features"},
+    "calibration": {"errors"},
+    "operating": {"errors"},
+    "reference": {"errors", "files", "sequences"},
+    "bundles": {"errors", "features", "calibration", "operating"},
     "exports": NOUNS,
     "feature_files": NOUNS,
     "figures": NOUNS,

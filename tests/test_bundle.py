@@ -10,12 +10,17 @@ import pytest
 import torch
 from model_samples import ORDERED, SYMMETRIC, WIDTH, build, proteins_for
 from safetensors.torch import load_file, save_file
+from tiny import UBIQUITIN
 
 from esm2amp_core.bundles import EncoderRef, Manifest, bundle_digest, file_digest, find_bundles, read_manifest
+from esm2amp_core.calibration import Calibration
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
 from esm2amp_core.models.scoring import score_pairs
+from esm2amp_core.operating import OperatingCurve
+from esm2amp_core.reference import TrainingReference
+from esm2amp_core.sequences import Protein
 
 SELFCHECK = {"tolerance": 1e-3, "cases": [{"sequence_a": "A" * 10, "sequence_b": "C" * 10, "logit": 0.0}]}
 
@@ -127,6 +132,55 @@ def test_the_temperature_turns_logits_into_probabilities():
     bundle = ModelBundle.in_memory(manifest_for("mean", temperature=2.0), build("mean"))
     probabilities = bundle.probabilities(np.array([0.0, 2.0, -2.0, np.nan]))
     np.testing.assert_allclose(probabilities, [0.5, 0.7310585786, 0.2689414214, np.nan])
+
+
+def test_the_stored_calibrator_takes_the_place_of_the_temperature():
+    calibration = Calibration(method="isotonic", knot_logits=(-1.0, 1.0), knot_probabilities=(0.3, 0.6))
+    manifest = manifest_for("mean", temperature=2.0, calibrator=calibration.to_dict())
+    bundle = ModelBundle.in_memory(manifest, build("mean"))
+    logits = np.array([-1.0, 1.0, 3.0, np.nan])
+    np.testing.assert_array_equal(bundle.probabilities(logits), calibration.probabilities(logits))
+    np.testing.assert_allclose(bundle.probabilities(logits)[:2], [0.3, 0.6])
+
+
+def test_extra_files_lie_in_the_bundle_and_are_checked_like_the_others(tmp_path):
+    reference = TrainingReference.of([Protein("UBI", UBIQUITIN)])
+    (tmp_path / "curves.csv").write_text("epoch,loss\n")
+    curve = OperatingCurve.from_scores(np.array([0, 1]), np.array([0.2, 0.7]), "two pairs").to_dict()
+    manifest = manifest_for("mean", operating_curve=curve)
+    folder = tmp_path / "mean"
+    saved = save_bundle(folder, manifest, build("mean"), selfcheck=SELFCHECK, extras={
+        "training_proteins.npz": reference.to_bytes(), "training_curves.csv": tmp_path / "curves.csv",
+        "reports/test/report.json": b"{}",
+    })  # fmt: skip
+    loaded = ModelBundle.load(folder)
+    assert loaded.manifest == saved
+    assert loaded.manifest.operating.measured_on == "two pairs"
+    assert loaded.reference().seen(Protein("x", UBIQUITIN))
+    assert (folder / "training_curves.csv").read_text() == "epoch,loss\n"
+    (folder / "reports" / "test" / "report.json").write_text("[]")
+    with pytest.raises(BundleError, match="damaged: reports/test/report.json"):
+        ModelBundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["manifest.json", "weights.safetensors", "selfcheck.json", "encoder/config.json", "../out.txt", "/x.txt"],
+)
+def test_an_extra_file_takes_no_other_files_place(tmp_path, name):
+    with pytest.raises(BundleError, match="place of another|outside the bundle"):
+        save_bundle(tmp_path / "mean", manifest_for("mean"), build("mean"), selfcheck=SELFCHECK,
+                    extras={name: b""})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bundle_from_before_calibrators_and_references_is_what_it_was(bundle):
+    text = (bundle / "manifest.json").read_text()
+    assert "calibrator" not in text and "operating_curve" not in text
+    loaded = ModelBundle.load(bundle)
+    assert loaded.reference() is None and loaded.manifest.operating is None
+    assert loaded.manifest.calibrated.temperature == loaded.manifest.temperature
+    assert loaded.manifest.to_json() == text
 
 
 @pytest.mark.parametrize("shape", [(3, 9, WIDTH), (3, 10, WIDTH + 1), (2, 10, WIDTH)])
@@ -253,6 +307,9 @@ def test_a_missing_encoder_folder_is_noticed(bundle):
         ({"threshold": None}, "threshold is None"),
         ({"temperature": 0}, "temperature 0"),
         ({"temperature": float("nan")}, "temperature nan"),
+        ({"calibrator": {"method": "magic"}}, "Calibration by 'magic'"),
+        ({"calibrator": "isotonic"}, "calibrator is 'isotonic'"),
+        ({"operating_curve": {"thresholds": [1]}}, "operating curve cannot be read"),
         ({"labels": ["yes"]}, "labels are two texts"),
         ({"labels": [0, 1]}, "labels are two texts"),
         ({"title": {"html": "<b>"}}, "title is"),

@@ -20,6 +20,7 @@ from esm2amp_core.bundles import (
     ENCODER,
     MANIFEST,
     SELFCHECK,
+    TRAINING_PROTEINS,
     WEIGHTS,
     Manifest,
     bundle_digest,
@@ -29,9 +30,10 @@ from esm2amp_core.bundles import (
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models.agreement import architecture_of, check_agreement
 from esm2amp_core.models.classifier import Classifier
-from esm2amp_core.models.integrity import ENCODER_SUFFIXES, verify_files
-from esm2amp_core.models.scoring import score_pairs, sigmoid
+from esm2amp_core.models.integrity import ENCODER_SUFFIXES, file_inside, verify_files
+from esm2amp_core.models.scoring import score_pairs
 from esm2amp_core.models.weights import as_float32
+from esm2amp_core.reference import TrainingReference
 
 LIBRARIES = ("torch", "transformers", "safetensors", "numpy", "esm2amp")
 
@@ -99,6 +101,17 @@ class ModelBundle:
         check_agreement(manifest, architecture_of(manifest), classifier.sizes)
         return cls(manifest, None, "", classifier.eval())
 
+    def reference(self) -> TrainingReference | None:
+        """The proteins it was trained on, if the bundle tells; read from disk at each call.
+
+        Raises
+        ------
+        BundleError
+            If the file cannot be read.
+        """
+        listed = self.folder is not None and TRAINING_PROTEINS in self.manifest.checksums
+        return TrainingReference.load(self.folder / TRAINING_PROTEINS) if listed else None
+
     def logits(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Score pairs: one logit per unordered pair.
 
@@ -129,8 +142,8 @@ class ModelBundle:
         return (one_order + other_order) / 2, difference
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities: sigmoid(logit / temperature), same shape as `logits`."""
-        return sigmoid(np.asarray(logits, dtype=np.float64) / self.manifest.temperature)
+        """Calibrated probabilities, same shape as `logits`; see `calibration.Calibration`."""
+        return self.manifest.calibrated.probabilities(logits)
 
 
 def save_bundle(
@@ -140,6 +153,7 @@ def save_bundle(
     *,
     encoder_folder: Path | None = None,
     selfcheck: Mapping[str, Any],
+    extras: Mapping[str, bytes | Path] | None = None,
     replace_existing: bool = False,
 ) -> Manifest:
     """Write a bundle: the whole folder appears at once, or not at all.
@@ -155,6 +169,8 @@ def save_bundle(
         A language model to copy into the bundle: its .json, .txt and .safetensors files.
     selfcheck : mapping
         Contents of ``selfcheck.json``: ``tolerance`` and ``cases``.
+    extras : mapping of str to bytes or Path, optional
+        More files, by relative path inside the bundle: their contents, or a file to copy.
     replace_existing : bool
         Put it in the place of a bundle that is there already.
 
@@ -166,7 +182,8 @@ def save_bundle(
     Raises
     ------
     BundleError
-        If the folder exists, the manifest describes another classifier, or a weight is not a number.
+        If the folder exists, the manifest describes another classifier, a weight is not a number, or an
+        extra file has the place of another one or a place outside.
     """
     folder = Path(folder)
     check_agreement(manifest, architecture_of(manifest), classifier.sizes)
@@ -181,6 +198,8 @@ def save_bundle(
         if encoder_folder is not None:
             _copy_encoder(Path(encoder_folder), part / ENCODER)
             manifest = replace(manifest, encoder=replace(manifest.encoder, folder=ENCODER))
+        for name, content in (extras or {}).items():
+            _add_file(part, name, content)
         files = sorted(path for path in part.rglob("*") if path.is_file())
         manifest = replace(
             manifest,
@@ -208,6 +227,18 @@ def _copy_encoder(source: Path, target: Path) -> None:
     target.mkdir()
     for path in files:
         shutil.copyfile(path, target / path.name)
+
+
+def _add_file(folder: Path, name: str, content: bytes | Path) -> None:
+    """Write one more file into the new bundle."""
+    target = file_inside(folder, name)
+    if name.split("/")[0] in (MANIFEST, ENCODER) or target.exists():
+        raise BundleError(f"{name!r} is the place of another file of the bundle.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        target.write_bytes(content)
+    else:
+        shutil.copyfile(content, target)
 
 
 def _put_in_place(part: Path, folder: Path, *, replace_existing: bool) -> None:

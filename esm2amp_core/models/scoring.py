@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from esm2amp_core.calibration import sigmoid  # noqa: F401  training.fit still asks for it here
 from esm2amp_core.models.classifier import Classifier
 
 CPU_BATCH_PAIRS, ACCELERATOR_BATCH_PAIRS = 64, 512
@@ -59,9 +60,3 @@ def _logits(classifier: Classifier, tokens: torch.Tensor) -> np.ndarray:
     # On NVIDIA devices cuDNN would round a GRU's float32 inputs to 10 bits.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         return classifier(tokens).logits.cpu().numpy()
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)) without overflow; missing stays missing."""
-    with np.errstate(invalid="ignore"):  # a missing logit is nothing to warn of
-        return np.exp(-np.logaddexp(0.0, -x))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn import metrics
 
+from esm2amp_core.calibration import fit_temperature  # noqa: F401
+
 
 def measure(labels: np.ndarray, probabilities: np.ndarray, *, threshold: float = 0.5) -> dict[str, float]:
     """Figures of a binary prediction.
@@ -50,28 +52,3 @@ def measure(labels: np.ndarray, probabilities: np.ndarray, *, threshold: float =
 def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
     """Mean binary cross-entropy of logits, in nats; both arrays of shape (N,)."""
     return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
-
-
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
-    """The temperature under which ``sigmoid(logit / temperature)`` fits the labels best.
-
-    Parameters
-    ----------
-    labels, logits : ndarray, shape=(N,)
-        Of pairs the classifier was not trained on.
-
-    Returns
-    -------
-    float
-        From 0.1 to 10, to a relative precision of 0.1 %.
-    """
-    low, high = np.log(0.1), np.log(10.0)
-    golden = (np.sqrt(5.0) - 1.0) / 2.0
-    # Golden-section search: the loss has one minimum in the logarithm of the temperature.
-    while high - low > 1e-3:
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if log_loss(labels, logits / np.exp(left)) < log_loss(labels, logits / np.exp(right)):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
