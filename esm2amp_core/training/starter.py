@@ -39,7 +39,7 @@ from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.selfcheck import make_self_check
 from esm2amp_core.sequences import Protein
-from esm2amp_core.training import pretrain
+from esm2amp_core.training.pretraining import command as pretraining
 from esm2amp_core.training.evaluate import fit_temperature, measure
 from esm2amp_core.training.fit import FitResult, FitSettings, LabelledPairs, fit, score
 from esm2amp_core.training.warm_start import WarmStartSettings, warm_start
@@ -131,7 +131,7 @@ def pretrained_encoder(options: argparse.Namespace) -> Path:
     folder = options.work / "pretraining"
     if not (folder / "encoder" / "config.json").exists():
         data = options.data / "pretrain_sequences"
-        pretrain.main(["--sequences", str(data / "sequences.fasta.gz"), "--index", str(data / "index.tsv.gz"),
+        pretraining.main(["--sequences", str(data / "sequences.fasta.gz"), "--index", str(data / "index.tsv.gz"),
                        "-o", str(folder), "--seed", str(options.seed), *PRETRAINING])
     return folder / "encoder"
 

@@ -1,0 +1,5 @@
+"""``python -m esm2amp_core.training.pretraining``."""
+
+from esm2amp_core.training.pretraining.command import main
+
+main()
