@@ -13,7 +13,7 @@ CORE = ROOT / "esm2amp_core"
 
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
-         "reference"}  # fmt: skip
+         "reference", "trust", "reports", "report_words"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -34,7 +34,10 @@ MAY_IMPORT = {
     "calibration": {"errors"},
     "operating": {"errors"},
     "reference": {"errors", "files", "sequences"},
+    "trust": {"predictions", "progress", "reference", "sequences"},
     "bundles": {"errors", "features", "calibration", "operating"},
+    "reports": {"errors"},
+    "report_words": {"reports"},
     "exports": NOUNS,
     "feature_files": NOUNS,
     "figures": NOUNS,
@@ -43,14 +46,15 @@ MAY_IMPORT = {
     "downloads": NOUNS | {"models"},
     "predictor": NOUNS | {"embed", "models"},
     "selfcheck": NOUNS | {"predictor"},
+    "evaluation": NOUNS | {"exports", "predictor"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
     "workspace": NOUNS | {"store", "launching", "downloads"},
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing"},
-    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing"},
+    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
-                    "selfcheck", "models", "embed"},
+                    "selfcheck", "models", "embed", "training", "evaluation"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -1,0 +1,238 @@
+"""A report as one page to read: no script, nothing loaded, light and dark, fit to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from esm2amp_core.evaluation.svg import Chart, forest
+from esm2amp_core.report_words import (
+    CLASSES,
+    INTERVAL,
+    MEASURES,
+    difference_words,
+    interval_words,
+    verdict,
+)
+from esm2amp_core.reports import PREVALENCES, Interval, Report
+
+SHOWN_LEFT_OUT = 100
+COMPARED = ("auroc", "aupr", "accuracy", "mcc", "brier")
+STYLE = """
+:root{color-scheme:light dark;--ground:#fff;--text:#1c2733;--soft:#5a6875;--edge:#d6dde4;--panel:#f5f7f9;
+--model:#1f6fa8;--other:#d55e00}
+@media (prefers-color-scheme:dark){:root{--ground:#12171d;--text:#e4eaf0;--soft:#9dabb8;--edge:#33404c;
+--panel:#1a222a;--model:#6db7ea;--other:#f0a35e}}
+@media print{:root{color-scheme:light;--ground:#fff;--text:#000;--soft:#444;--edge:#bbb;--panel:#fff;
+--model:#1f6fa8;--other:#d55e00}section{break-inside:avoid}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:1000px;padding:2rem 1.25rem 4rem;background:var(--ground);color:var(--text);
+font:15px/1.5 system-ui,sans-serif}
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}
+p{margin:.4rem 0}.soft,td.soft,figcaption{color:var(--soft)}
+.verdict{background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:.7rem 1rem;
+margin:1rem 0}
+.note{border-left:3px solid var(--other);padding:.15rem 0 .15rem .8rem;margin:.6rem 0}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--edge);vertical-align:top}
+th{font-weight:600}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:1.2rem}
+figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}
+svg .grid path{stroke:var(--edge);stroke-width:1}svg polyline{fill:none}
+svg .curve{stroke:var(--model);stroke-width:2.2}svg .chance{stroke:var(--soft);stroke-dasharray:5 4;fill:none}
+svg .interval{stroke:var(--model);stroke-width:2}svg .dot{fill:var(--model)}
+code{font-size:.85em;word-break:break-all}
+"""
+
+
+def to_html(report: Report) -> str:
+    """The whole page."""
+    sections = (
+        _head(report), _measures(report), _curves(report), _confusion(report), _prevalence(report),
+        _classes(report), _baselines(report), _left_out(report), _provenance(report),
+    )  # fmt: skip
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head><body>"
+        f"{''.join(filter(None, sections))}</body></html>\n"
+    )
+
+
+def _head(report: Report) -> str:
+    data = report.data
+    facts = (f"{data['n_scored']:,} pairs, {data['n_positive']:,} of them interacting, over "
+             f"{data['n_proteins']:,} proteins · {report.created[:10]}")
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in report.notes)
+    return (
+        f"<h1>{escape(report.title)}</h1>"
+        f'<p class="soft">Model: {escape(str(report.model.get("title", "")))} · {facts}</p>'
+        f'<div class="verdict">{"".join(f"<p>{escape(words)}</p>" for words in verdict(report))}</div>{notes}'
+    )
+
+
+def _measures(report: Report) -> str:
+    rows = [(MEASURES[name][0], interval_words(interval), MEASURES[name][1])
+            for name, interval in report.measures.items()]
+    threshold = f"Calls are made from a probability of {report.settings['threshold']:.3g}. {INTERVAL}"
+    return _section("How good", threshold, _table(("Figure", "Value (95 % interval)", "Meaning"), rows))
+
+
+def _curves(report: Report) -> str:
+    found, data = report.curves, report.data
+    share = data["n_positive"] / data["n_scored"]
+    roc = Chart("ROC curve", "false positive rate", "recall")
+    roc.line((0, 1), (0, 1), "chance")
+    roc.line(found.false_positive_rate, found.recall, "curve")
+    point = report.operating_points[0]
+    roc.point(point.false_positive_rate.value, point.recall.value, f"threshold {point.threshold:.3g}")
+    pr = Chart("Precision-recall curve", "recall", "precision")
+    pr.line((0, 1), (share, share), "chance")
+    pr.line(found.recall[1:], found.precision, "curve")
+    reliability = _reliability(report)
+    captions = (
+        (roc, "<b>ROC.</b> Recall against false alarms for every threshold; the dot is the model's. The "
+              "dashed line is guessing."),
+        (pr, "<b>Precision and recall</b> for every threshold, at this table's share of interacting pairs; "
+             "the dashed line is guessing."),
+        (reliability, "<b>Reliability.</b> On the dashed line a pair given 0.7 interacts in 7 of 10 cases. "
+                      "Bars are 95 % intervals; the axes show the probabilities that occur."),
+    )  # fmt: skip
+    figures = "".join(
+        f"<figure>{chart.to_svg()}<figcaption>{words}</figcaption></figure>" for chart, words in captions
+    )
+    return _section("Curves", "", f'<div class="charts">{figures}</div>')
+
+
+def _reliability(report: Report) -> Chart:
+    found = report.curves
+    ends = [value for value in (*found.bin_probability, *found.bin_observed, *found.bin_observed_low,
+                                *found.bin_observed_high) if value == value and value is not None]
+    low, high = max(0.0, min(ends) - 0.03), min(1.0, max(ends) + 0.03)
+    chart = Chart("Reliability diagram", "mean probability", "share that interacts", (low, high), (low, high))
+    chart.line((low, high), (low, high), "chance")
+    chart.line(found.bin_probability, found.bin_observed, "curve")
+    rows = (found.bin_probability, found.bin_observed, found.bin_observed_low, found.bin_observed_high,
+            found.bin_pairs)  # fmt: skip
+    for x, y, start, end, pairs in zip(*rows, strict=True):
+        if start is not None and start == start:
+            chart.bar(x, start, end)
+        chart.point(x, y, f"{pairs:,} pairs: probability {x:.2f}, {y:.2f} interact")
+    return chart
+
+
+def _confusion(report: Report) -> str:
+    counts = report.confusion
+    rows = (("interacts", f"{counts['tp']:,}", f"{counts['fn']:,}"),
+            ("does not interact", f"{counts['fp']:,}", f"{counts['tn']:,}"))
+    table = _table(("Label", "called interacting", "not called"), rows, numbers=(1, 2))
+    return _section("Calls and labels", "How the pairs fall at the model's threshold.", table)
+
+
+def _prevalence(report: Report) -> str:
+    header = ("Called from", "Finds (recall)", "False alarms", *(f"at {share}" for share in PREVALENCES))
+    rows = []
+    for point in report.operating_points:
+        where = "the model's threshold" if point.name == "threshold" else point.name
+        rows.append((f"{point.threshold:.3f}, {where}", _percent(point.recall),
+                     f"{_percent(point.false_positive_rate)}; {point.false_positives:,} pairs",
+                     *(_percent(point.precision[share]) for share in PREVALENCES)))  # fmt: skip
+    words = (
+        "Precision, the share of called pairs that interact, falls with how rare interactions are. The last "
+        "columns give it for one interacting pair per 1, 10, 100 and 1,000 others, from recall and false "
+        "positive rate; 95 % intervals below. Where false alarms are fewer than about 10 pairs it is a guess."
+    )
+    return _section("Where interactions are rare", words, _table(header, rows, numbers=range(1, 7)))
+
+
+def _classes(report: Report) -> str:
+    if not report.classes:
+        return ""
+    rows = []
+    for part in report.classes:
+        title, meaning = CLASSES[part.name]
+        figures = (interval_words(part.measures[name]) if part.measures else "–"
+                   for name in ("auroc", "aupr", "mcc"))
+        rows.append((title, f"{part.n_pairs:,}", f"{part.n_positive:,}", *figures,
+                     f"{meaning} {part.note}".strip()))  # fmt: skip
+    header = ("Class", "Pairs", "Interacting", "AUROC", "AUPR", "MCC", "Meaning")
+    words = ("A model may know a protein without knowing the pair: figures for seen proteins say little "
+             f"about new ones. Seen means the very same chain, according to {report.data['classes_from']}.")
+    return _section("New and seen proteins", words, _table(header, rows, numbers=range(1, 6)))
+
+
+def _baselines(report: Report) -> str:
+    if not report.baselines:
+        return ""
+    auroc = [("This model", report.measures["auroc"]),
+             *((baseline.title, baseline.measures["auroc"]) for baseline in report.baselines)]  # fmt: skip
+    picture = forest("AUROC of the model and the baselines",
+                     [(name, found.value, found.low, found.high) for name, found in auroc], 0.5)
+    rows = []
+    for baseline in report.baselines:
+        for number, name in enumerate(COMPARED):
+            rows.append((baseline.title if number == 0 else "", MEASURES[name][0],
+                         interval_words(baseline.measures[name]), difference_words(baseline.difference[name]),
+                         baseline.description if number == 0 else ""))  # fmt: skip
+    words = (
+        f"Trained on {report.data['n_train']:,} training pairs and measured on the same pairs as the model. "
+        "A difference whose interval holds 0 is not established. For the Brier score lower is better. "
+        "Baselines call pairs from 0.5."
+    )
+    header = ("Baseline", "Figure", "Baseline", "Model minus baseline", "What it is")
+    return _section("Baselines: what simpler means reach", words,
+                    f"<figure>{picture}<figcaption>AUROC; the dashed line is guessing.</figcaption></figure>"
+                    f"{_table(header, rows, numbers=(2, 3))}")
+
+
+def _left_out(report: Report) -> str:
+    if not report.left_out:
+        return ""
+    rows = [(f"{row['row']:,}", row["protein_a"], row["protein_b"], row["reason"])
+            for row in report.left_out[:SHOWN_LEFT_OUT]]
+    more = len(report.left_out) - len(rows)
+    words = f"The first {SHOWN_LEFT_OUT}; scores.csv lists {more:,} more." if more else ""
+    return _section("Rows left out", words, _table(("Row", "Protein A", "Protein B", "Reason"), rows))
+
+
+def _provenance(report: Report) -> str:
+    groups = (report.model, report.data, report.settings, report.versions)
+    rows = [(name.replace("_", " "), f"<code>{escape(_plain(value))}</code>")
+            for group in groups for name, value in group.items() if value not in ("", None)]  # fmt: skip
+    body = "".join(f"<tr><td>{escape(name)}</td><td>{value}</td></tr>" for name, value in rows)
+    words = "The same seed on the same machine gives the same numbers."
+    return _section("How these numbers were made", words, f'<div class="scroll"><table>{body}</table></div>')
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {inner}" for key, inner in value.items())
+    return str(value)
+
+
+def _percent(interval: Interval) -> str:
+    """``12.3 %``, and its interval on a second line."""
+    value = f"{100 * interval.value:.1f} %"
+    return f"{value}\n{100 * interval.low:.1f} to {100 * interval.high:.1f}" if interval.is_known else value
+
+
+def _section(title: str, words: str, body: str) -> str:
+    lead = f'<p class="soft">{escape(words)}</p>' if words else ""
+    return f"<section><h2>{escape(title)}</h2>{lead}{body}</section>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = (1,)) -> str:
+    """A table; columns in `numbers` are aligned to the right, a line break in a cell is kept."""
+    right = set(numbers)
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=number' if place in right else ''}>{text}</{tag}>"
+            for place, text in enumerate(escape(str(cell)).replace("\n", "<br>") for cell in row)
+        )
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    head = f"<thead><tr>{cells('th', header)}</tr></thead>"
+    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+
+

@@ -1,0 +1,85 @@
+"""What the numbers of a report mean, in one plain line each; for the page to read and for the app."""
+
+from __future__ import annotations
+
+from esm2amp_core.reports import Interval, Report
+
+MEASURES = {
+    "auroc": ("AUROC", "How often an interacting pair is scored above a non-interacting one. Guessing: 0.5; "
+              "perfect: 1."),
+    "aupr": ("AUPR", "Average precision over all thresholds. Guessing: the share of interacting pairs; "
+             "perfect: 1."),
+    "accuracy": ("Accuracy", "Share of all pairs that are called correctly at the threshold."),
+    "balanced_accuracy": ("Balanced accuracy", "Mean of recall and specificity: right also where one label "
+                          "is rare. Guessing: 0.5."),
+    "mcc": ("MCC", "Matthews correlation of calls and labels. Guessing: 0; perfect: 1."),
+    "f1": ("F1", "Harmonic mean of precision and recall."),
+    "precision": ("Precision", "Of the pairs called interacting, the share that do, in this table. Where "
+                  "interactions are rarer it is lower: see below."),
+    "recall": ("Recall", "Of the interacting pairs, the share that are found (sensitivity)."),
+    "specificity": ("Specificity", "Of the pairs that do not interact, the share that are not called."),
+    "brier": ("Brier score", "Mean squared distance of probability and label. 0 is perfect; always saying "
+              "0.5 gives 0.25."),
+    "ece": ("Calibration error", "Mean distance between probability and observed share (ECE, 15 equal "
+            "intervals). 0 is perfect; in small tables chance alone makes it larger."),
+}  # fmt: skip
+"""Title and meaning of each figure."""
+
+CLASSES = {
+    "C1": ("C1: both proteins seen", "Both proteins were in training, in other pairs."),
+    "C2": ("C2: one protein seen", "One protein was in training, the other is new."),
+    "C3": ("C3: no protein seen", "Both proteins are new to the model: the honest test for a new protein."),
+}
+
+INTERVAL = (
+    "Behind each figure stands its 95 % interval: resampling proteins, because pairs that share a protein "
+    "are not independent. Resampling pairs alone would give intervals that are too narrow."
+)
+
+
+def number_words(value: float, digits: int = 3) -> str:
+    """A figure as people read it; a dash where there is none."""
+    return "–" if value != value else f"{value:.{digits}f}"
+
+
+def interval_words(interval: Interval, digits: int = 3) -> str:
+    """For example ``0.612 (0.598 to 0.626)``."""
+    value = number_words(interval.value, digits)
+    if not interval.is_known:
+        return value
+    return f"{value} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
+
+
+def difference_words(interval: Interval, digits: int = 3) -> str:
+    """The same with signs: ``+0.026 (+0.011 to +0.041)``."""
+    value = f"{interval.value:+.{digits}f}"
+    if not interval.is_known:
+        return value
+    return f"{value} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"
+
+
+def verdict(report: Report) -> list[str]:
+    """What the report says, in a few sentences: the first thing to read."""
+    auroc = report.measures["auroc"]
+    share = f"{100 * auroc.value:.0f} of 100"
+    words = [f"An interacting pair is scored above a non-interacting one in {share} cases "
+             f"(AUROC {interval_words(auroc)}; guessing gives 0.5)."]  # fmt: skip
+    if auroc.is_known and auroc.low <= 0.5 <= auroc.high:
+        words[0] += " That cannot be told from guessing."
+    if report.baselines:
+        words.append(_against_baselines(report))
+    rare = report.operating_points[0].precision["1:100"]
+    words.append(
+        f"Where one pair in 101 interacts, of those called interacting {100 * rare.value:.1f} % would be."
+    )
+    return words
+
+
+def _against_baselines(report: Report) -> str:
+    """How the model stands against the best baseline, by AUROC."""
+    best = max(report.baselines, key=lambda baseline: baseline.measures["auroc"].value)
+    ahead = best.difference["auroc"]
+    against = f"{best.title.lower()}, the best baseline (AUROC {best.measures['auroc'].value:.3f})"
+    if not ahead.is_known or ahead.low <= 0 <= ahead.high:
+        return f"It cannot be told from {against}: difference {difference_words(ahead)}."
+    return f"It is {'ahead of' if ahead.value > 0 else 'behind'} {against}: {difference_words(ahead)}."
