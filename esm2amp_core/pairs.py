@@ -13,7 +13,7 @@ from esm2amp_core.checks.rows import check_pairs
 from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import Issue, PairError, SequenceError, Severity, quoted
 from esm2amp_core.files.text import read_file
-from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table, unique_names
@@ -97,7 +97,7 @@ def build_pairs(
     a, b, proteins, issues = check_pairs(raw, sequences, columns, fasta_issues, limits or Limits())
     used = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
     carried = raw.frame[[name for name in raw.frame.columns if name not in used]]
-    carried = carried.set_axis(_carried_names(list(carried.columns)), axis=1)
+    carried = carried.set_axis(carried_names(list(carried.columns)), axis=1)
     pairs = pd.DataFrame({"row": range(1, len(raw) + 1), "protein_a": a, "protein_b": b})
     return PairTable(pd.concat([pairs, carried], axis=1), proteins, tuple(issues))
 
@@ -155,6 +155,7 @@ def _check_columns(columns: ColumnMap, raw: RawTable) -> None:
             )
 
 
-def _carried_names(names: list[str]) -> list[str]:
+def carried_names(names: list[str]) -> list[str]:
     """Names of carried columns, kept apart from those of the results."""
-    return unique_names([f"{name} (input)" if name in RESULT_COLUMNS else name for name in names])
+    ours = {*RESULT_COLUMNS, *TRUST_COLUMNS}
+    return unique_names([f"{name} (input)" if name in ours else name for name in names])

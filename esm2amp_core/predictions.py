@@ -17,6 +17,9 @@ class Status(StrEnum):
 
 
 RESULT_COLUMNS = ("row", "protein_a", "protein_b", "probability", "logit", "interacts", "status", "message")
+NEAREST_COLUMNS = ("seen_a", "nearest_a", "similarity_a", "seen_b", "nearest_b", "similarity_b")
+TRUST_COLUMNS = (*NEAREST_COLUMNS, "trust_class", "trust_note")
+"""How near a row's proteins are to those the model was trained on; see `trust`."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class PredictionTable:
     Attributes
     ----------
     frame : DataFrame, one line per input row
-        `RESULT_COLUMNS`, then the carried columns. ``probability`` and ``logit`` are float64 and
-        missing (NaN) on error; ``interacts`` is pandas' nullable boolean.
+        `RESULT_COLUMNS`, then the carried columns, then `TRUST_COLUMNS` where they were asked for and
+        the model can tell. ``probability`` and ``logit`` are float64 and missing (NaN) on error;
+        ``interacts`` is pandas' nullable boolean.
     """
 
     frame: pd.DataFrame
@@ -38,6 +42,11 @@ class PredictionTable:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def carried(self) -> list[str]:
+        """Names of the columns that are a person's own."""
+        return [name for name in self.frame.columns if name not in (*RESULT_COLUMNS, *TRUST_COLUMNS)]
 
     @property
     def n_errors(self) -> int:

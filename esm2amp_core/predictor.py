@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from esm2amp_core.errors import BundleError, Severity
 from esm2amp_core.features import ProteinFeatures
 from esm2amp_core.models.bundle import ModelBundle
 from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictions import RESULT_COLUMNS, PredictionTable, Status
+from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, PredictionTable, Status
 from esm2amp_core.progress import Report, silent
+from esm2amp_core.reference import Nearest, TrainingReference
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
+from esm2amp_core.trust import find_nearest, nearest_frame, with_notes
 
 NOT_READ = -1
 ORDER_NOTE, ORDER_WARNING = 0.01, 0.1
@@ -108,17 +111,32 @@ class Predictor:
             cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
         return cls(loaded, embedder, cache)
 
-    def predict(self, pairs: PairTable, *, report: Report = silent) -> PredictionTable:
+    @cached_property
+    def reference(self) -> TrainingReference | None:
+        """The proteins that the classifier was trained on, if the bundle tells; read when first asked for."""
+        return self.bundle.reference()
+
+    def predict(
+        self, pairs: PairTable, *, trust: bool = False, report: Report = silent
+    ) -> PredictionTable:
         """Score every row.
+
+        Parameters
+        ----------
+        pairs : PairTable
+        trust : bool
+            Also tell how near the proteins are to the training data: adds `TRUST_COLUMNS` at the end.
+        report : Report
 
         Returns
         -------
         PredictionTable
             As many rows as `pairs`, in its order; a row that cannot be scored says why.
         """
-        scored = pd.concat(list(self.batches(pairs, report=report)), ignore_index=True)
+        scored = pd.concat(list(self.batches(pairs, trust=trust, report=report)), ignore_index=True)
         carried = pairs.frame[pairs.carried].reset_index(drop=True)
-        return PredictionTable(pd.concat([scored, carried], axis=1))
+        told = scored.columns[len(RESULT_COLUMNS) :]
+        return PredictionTable(pd.concat([scored[list(RESULT_COLUMNS)], carried, scored[told]], axis=1))
 
     def batches(
         self,
@@ -126,6 +144,7 @@ class Predictor:
         *,
         done: Collection[int] = (),
         batch_rows: int = 1024,
+        trust: bool = False,
         report: Report = silent,
     ) -> Iterator[pd.DataFrame]:
         """Score the rows that are not `done`, some at a time.
@@ -133,7 +152,8 @@ class Predictor:
         Yields
         ------
         DataFrame, at most `batch_rows` lines
-            Columns as in `RESULT_COLUMNS`; rows in input order, each exactly once.
+            Columns as in `RESULT_COLUMNS`, with `trust` also `TRUST_COLUMNS` (missing where a row has no
+            score, or the bundle does not tell its training proteins); rows in input order, each exactly once.
         """
         errors, warnings = pairs.problems(Severity.ERROR), pairs.problems(Severity.WARNING)
         frame = pairs.frame[["row", "protein_a", "protein_b"]]
@@ -144,6 +164,10 @@ class Predictor:
         )
         digest_of = {name: protein.digest for name, protein in pairs.proteins.items()}
         rows = features.rows()
+        nearest: dict[str, Nearest] = {}
+        if trust and self.reference:
+            known = [protein for protein in _proteins_of(runnable, pairs) if protein.digest in rows]
+            nearest = find_nearest(known, self.reference, report=report)
         for start in range(0, max(len(frame), 1), batch_rows):
             report("Scoring pairs", start, len(frame))
             part = frame.iloc[start : start + batch_rows].reset_index(drop=True)
@@ -159,7 +183,13 @@ class Predictor:
                 )
                 for row, a, b in part.itertuples(index=False)
             ]
-            yield self._score(part, index, reasons, warnings, features)
+            scored = self._score(part, index, reasons, warnings, features)
+            if trust:
+                sides = ([None if reason else nearest.get(digest_of[name])
+                          for name, reason in zip(part[side], reasons, strict=True)]
+                         for side in ("protein_a", "protein_b"))  # fmt: skip
+                scored[list(TRUST_COLUMNS)] = with_notes(nearest_frame(*sides))
+            yield scored
         report("Scoring pairs", len(frame), len(frame))
 
     def _score(

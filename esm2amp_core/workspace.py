@@ -20,8 +20,8 @@ from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
-from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.pairs import PairTable, carried_names
+from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import disk
 from esm2amp_core.store.artifacts import Artifacts
@@ -30,6 +30,7 @@ from esm2amp_core.store.disk import MB, DiskUse
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
+from esm2amp_core.trust import with_notes
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class Workspace:
         return self.jobs.artifacts.read_inputs(job_id)
 
     def results(self, job_id: str) -> PredictionTable:
-        """Rows scored so far, in input order, with the carried columns.
+        """Rows scored so far, in input order, with the carried columns and, where known, `TRUST_COLUMNS`.
 
         Raises
         ------
@@ -180,10 +181,15 @@ class Workspace:
         rows = self.jobs.artifacts.read_frame(job_id)
         carried = rows.drop(columns=["row", "protein_a", "protein_b"])
         position = pd.Index(rows["row"]).get_indexer(scored["row"])
+        # Kept apart once more: a later program may have columns that the one of the input did not know.
+        carried = carried.set_axis(carried_names(list(carried.columns)), axis=1)
         carried = carried.take(position).reset_index(drop=True)
         # Input order, also where rows are not numbered in it.
         order = position.argsort(kind="stable")
-        joined = pd.concat([scored, carried], axis=1).take(order).reset_index(drop=True)
+        parts = [scored[list(RESULT_COLUMNS)], carried]
+        if scored["seen_a"].notna().any():
+            parts.append(with_notes(scored[list(NEAREST_COLUMNS)]))
+        joined = pd.concat(parts, axis=1).take(order).reset_index(drop=True)
         return PredictionTable(joined)
 
     def bundles(self) -> dict[str, Manifest]:

@@ -17,7 +17,8 @@ from esm2amp_core.cli.main import main
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.features import pool_protein
 from esm2amp_core.pairs import read_pairs
-from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS
+from esm2amp_core.reference import TrainingReference
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.workspace import Workspace
@@ -52,6 +53,29 @@ def esm2amp(installed, tmp_path, monkeypatch, capsys):
         return exit_.value.code or 0, said.out, said.err
 
     return run
+
+
+def test_trust_columns_come_last_and_only_when_asked_for(esm2amp, installed):
+    make_bundle(installed / "models" / "telling", installed / "encoder", extras={
+        "training_proteins.npz": TrainingReference.of([Protein("UBQ of the lab", UBIQUITIN)]).to_bytes()
+    })  # fmt: skip
+    command = "predict pairs.csv --sequences proteins.fasta -o out.csv --bundle telling".split()
+    assert esm2amp(*command, "--trust")[0] == 0
+    told = pd.read_csv("out.csv", keep_default_na=False)
+    assert tuple(told.columns) == (*RESULT_COLUMNS, "note", *TRUST_COLUMNS)
+    assert told["nearest_a"][0] == "UBQ of the lab" and told["trust_class"][0] == "C2"
+    assert esm2amp(*command)[0] == 0
+    plain = pd.read_csv("out.csv", keep_default_na=False)
+    pd.testing.assert_frame_equal(plain, told[[*RESULT_COLUMNS, "note"]])
+
+
+def test_a_model_that_tells_no_training_proteins_leaves_the_trust_columns_empty(esm2amp):
+    command = "predict pairs.csv --sequences proteins.fasta -o out.csv --trust".split()
+    code, _, err = esm2amp(*command)
+    assert code == 0 and "does not tell its training proteins" in err
+    table = pd.read_csv("out.csv")
+    assert tuple(table.columns) == (*RESULT_COLUMNS, "note", *TRUST_COLUMNS)
+    assert table[list(TRUST_COLUMNS)].isna().all(axis=None)
 
 
 def test_predict_writes_the_promised_columns_in_input_order(esm2amp):

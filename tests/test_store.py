@@ -18,8 +18,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from esm2amp_core.errors import Issue, JobError, Severity
 from esm2amp_core.jobs import JobState
 from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
 from esm2amp_core.progress import Cancelled
+from esm2amp_core.reference import Nearest
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import artifacts, database, disk
@@ -27,6 +28,7 @@ from esm2amp_core.store.artifacts import Artifacts, input_digest
 from esm2amp_core.store.database import Database
 from esm2amp_core.store.migrations import STEPS, migrate
 from esm2amp_core.store.tables import Base
+from esm2amp_core.trust import nearest_frame
 from esm2amp_core.workspace import Workspace
 
 OLD = Path(__file__).parent / "data" / "old_workspaces"
@@ -471,7 +473,9 @@ def test_predictions_come_back_typed_and_in_order(jobs):
     expected.loc[3, ["status", "message"]] = ["error", "Too long 🧬\n<b>"]
     for part in (expected.iloc[3:], expected.iloc[:3]):
         jobs.save_predictions(job.id, part, worker="w")
-    assert_frame_equal(jobs.predictions(job.id), expected)
+    kept_rows = jobs.predictions(job.id)
+    assert_frame_equal(kept_rows[list(RESULT_COLUMNS)], expected)
+    assert kept_rows[list(NEAREST_COLUMNS)].isna().all(axis=None)
     kept = jobs.get(job.id)
     assert (kept.n_done, kept.n_errors) == (6, 1)
     assert jobs.rows_done(job.id) == set(range(1, 7))
@@ -481,8 +485,19 @@ def test_a_job_without_rows_gives_an_empty_table_of_the_same_types(jobs):
     job = jobs.submit(SAMPLE, {}, pairs_of(2))
     empty = jobs.predictions(job.id)
     assert len(empty) == 0
-    assert_frame_equal(empty, scored(pairs_of(2).frame).iloc[:0], check_index_type=False)
+    expected = scored(pairs_of(2).frame).iloc[:0]
+    assert_frame_equal(empty[list(RESULT_COLUMNS)], expected, check_index_type=False)
     assert len(PredictionTable(empty)) == 0
+
+
+def test_the_nearest_training_proteins_come_back_as_they_were(jobs):
+    pairs = pairs_of(3)
+    job = jobs.submit(SAMPLE, {}, pairs)
+    jobs.claim("w")
+    near = [Nearest("TRAIN1", 0.25, seen=False), Nearest("TRAIN2", 1.0, seen=True), None]
+    nearest = nearest_frame(near, reversed(near))
+    jobs.save_predictions(job.id, pd.concat([scored(pairs.frame), nearest], axis=1), worker="w")
+    assert_frame_equal(jobs.predictions(job.id)[list(NEAREST_COLUMNS)], nearest)
 
 
 def test_a_row_cannot_be_kept_twice_and_the_count_stays_true(jobs):

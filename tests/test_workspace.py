@@ -20,7 +20,8 @@ from esm2amp_core.errors import BundleError, Issue, JobError
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import PredictParams
 from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS
+from esm2amp_core.reference import TrainingReference
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.worker import run_pending
@@ -93,6 +94,24 @@ def test_pairs_become_scores_in_order_with_their_own_columns(workspace):
     assert np.isnan(table["probability"][2]) and table["interacts"].isna().tolist().count(True) == 1
     good = table.drop(index=2)
     assert good["probability"].between(0, 1).all() and good["probability"].nunique() == 6
+
+
+def test_results_say_how_near_the_proteins_are_to_the_training_data(tmp_path):
+    from tiny import make_encoder
+    from tiny_bundle import make_bundle
+
+    pairs = real_pairs(5, seen_a=list("abcde"))  # a person's own column of that name is kept apart
+    trained = TrainingReference.of(pairs.proteins[name] for name in ("Q001", "Q002"))
+    extras = {"training_proteins.npz": trained.to_bytes()}
+    make_bundle(tmp_path / "models" / "starter", make_encoder(tmp_path / "encoder"), extras=extras)
+    workspace = Workspace.open(Settings(workspace=tmp_path / "workspace", models=tmp_path / "models"))
+    job = workspace.submit_prediction(pairs)
+    run_pending(workspace)
+    result = workspace.results(job.id)
+    assert tuple(result.frame.columns) == (*RESULT_COLUMNS, "seen_a (input)", *TRUST_COLUMNS)
+    assert result.frame["trust_class"].tolist() == ["C2", "C2", "C3", "C3", "C3"]
+    assert result.frame["nearest_a"][0] == "Q001" and bool(result.frame["seen_a"][0])
+    assert result.frame["trust_note"].notna().all()
 
 
 def test_a_job_says_what_its_scores_were_made_with(workspace, models):

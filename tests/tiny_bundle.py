@@ -33,7 +33,7 @@ def make_classifier(architecture: str, *, seed: int = 3) -> Classifier:
     return classifier.requires_grad_(False)
 
 
-def make_bundle(folder: Path, encoder: Path, architecture: str = "amps", **manifest) -> Path:
+def make_bundle(folder: Path, encoder: Path, architecture: str = "amps", extras=None, **manifest) -> Path:
     """Save a bundle named after its folder, with the encoder inside and a true self-check."""
     classifier = make_classifier(architecture)
     embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32")
@@ -47,5 +47,6 @@ def make_bundle(folder: Path, encoder: Path, architecture: str = "amps", **manif
         **manifest,
     )
     predictor = Predictor(ModelBundle.in_memory(card, classifier), embedder)
-    save_bundle(folder, card, classifier, encoder_folder=encoder, selfcheck=make_self_check(predictor))
+    save_bundle(folder, card, classifier, encoder_folder=encoder, selfcheck=make_self_check(predictor),
+                extras=extras)
     return folder

@@ -28,6 +28,9 @@ def predict(
     columns: Annotated[
         str, typer.Option(help="Columns of A, B and their sequences: 'bait,prey' or 'bait,prey,seq1,seq2'.")
     ] = "",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Add columns: how near the proteins are to the training data.")
+    ] = False,
     precision: Precision = "",
     device: Device = "",
 ) -> None:
@@ -57,8 +60,10 @@ def predict(
 
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
-        result = predictor.predict(table, report=report)
+        result = predictor.predict(table, trust=trust, report=report)
     write(result, output)
+    if trust and predictor.reference is None:
+        NOTES.print("Note: this model does not tell its training proteins; the columns of --trust are empty.")
     NOTES.print(
         f"{len(result):,} rows written to {output}: {len(result) - result.n_errors:,} scored, "
         f"{result.n_errors:,} with errors (model: {predictor.bundle.manifest.title})."

@@ -100,7 +100,7 @@ class JobQueue:
         Parameters
         ----------
         frame : DataFrame
-            Columns `RESULT_COLUMNS`; no row that is already kept.
+            `RESULT_COLUMNS`, and `NEAREST_COLUMNS` where they are known; no row that is already kept.
 
         Raises
         ------

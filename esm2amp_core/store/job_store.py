@@ -196,7 +196,7 @@ class JobStore(JobQueue):
         self.artifacts.remove(job_id)
 
     def predictions(self, job_id: str) -> pd.DataFrame:
-        """Rows scored so far, in order: `RESULT_COLUMNS`, typed as in `PredictionTable`.
+        """Rows scored so far, in order, typed as in `PredictionTable`: `RESULT_COLUMNS`, `NEAREST_COLUMNS`.
 
         Raises
         ------

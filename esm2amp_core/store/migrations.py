@@ -88,7 +88,15 @@ def first_tables(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (first_tables,)
+def nearest_training_proteins(connection: Connection) -> None:
+    """Version 2: of each row's proteins, the nearest one of the training data."""
+    for side in "ab":
+        for name, kind in (("seen", sa.Boolean()), ("nearest", sa.Text()), ("similarity", sa.Double())):
+            written = kind.compile(connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE predictions ADD COLUMN {name}_{side} {written}"))
+
+
+STEPS: tuple[Step, ...] = (first_tables, nearest_training_proteins)
 """Step i leads from version i to version i + 1."""
 
 

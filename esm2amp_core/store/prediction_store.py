@@ -8,23 +8,32 @@ import pandas as pd
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
-from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS
 from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
 
 FOUND_COLUMNS = ("job_id", "title", "row", "protein_a", "protein_b", "probability", "interacts")
 JOBS_PER_QUERY = 100
 LONGEST_SEARCH = 1000
-ROW_BYTES = 60
+ROW_BYTES = 80
 """About what a row takes besides its texts, index included."""
+TEXTS = ("protein_a", "protein_b", "message", "nearest_a", "nearest_b")
 
-RESULTS = tuple(getattr(PredictionRow, name) for name in RESULT_COLUMNS)
+STORED_COLUMNS = (*RESULT_COLUMNS, *NEAREST_COLUMNS)
+RESULTS = tuple(getattr(PredictionRow, name) for name in STORED_COLUMNS)
 
 
 def insert_predictions(session: Session, job_id: str, frame: pd.DataFrame) -> None:
-    """Add rows of one job; `frame` has the columns `RESULT_COLUMNS`, missing values as NaN or NA."""
+    """Add rows of one job; missing values are NaN or NA.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `RESULT_COLUMNS`, and `NEAREST_COLUMNS` where they are known; others are not kept.
+    """
     columns = {
-        name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in RESULT_COLUMNS
-    }
+        name: frame[name].astype(object).where(frame[name].notna(), None).tolist()
+        for name in STORED_COLUMNS if name in frame
+    }  # fmt: skip
     rows = [
         {"job_id": job_id, **dict(zip(columns, values, strict=True))}
         for values in zip(*columns.values(), strict=True)
@@ -35,14 +44,14 @@ def insert_predictions(session: Session, job_id: str, frame: pd.DataFrame) -> No
 
 def stored_bytes(frame: pd.DataFrame) -> int:
     """About how much the rows take on the disk."""
-    texts = sum(int(frame[name].str.len().sum()) for name in ("protein_a", "protein_b", "message"))
+    texts = sum(int(frame[name].str.len().sum()) for name in TEXTS if name in frame)
     return texts + ROW_BYTES * len(frame)
 
 
 def read_predictions(session: Session, job_id: str) -> pd.DataFrame:
-    """Rows of one job that are there, by row number: `RESULT_COLUMNS`, typed as in `PredictionTable`."""
+    """Rows of one job that are there, by row number: `STORED_COLUMNS`, typed as in `PredictionTable`."""
     rows = session.execute(select(*RESULTS).where(PredictionRow.job_id == job_id).order_by(PredictionRow.row))
-    return _frame(rows.all(), RESULT_COLUMNS)
+    return _frame(rows.all(), STORED_COLUMNS)
 
 
 def read_rows_done(session: Session, job_id: str) -> set[int]:
@@ -120,7 +129,8 @@ def _rows_naming(session: Session, job_ids: list[str], text: str, limit: int) ->
     )
 
 
-TYPES = {"row": "int64", "probability": "float64", "logit": "float64", "interacts": "boolean"}
+TYPES = {"row": "int64", "probability": "float64", "logit": "float64", "interacts": "boolean",
+         "seen_a": "boolean", "seen_b": "boolean", "similarity_a": "float64", "similarity_b": "float64"}
 
 
 def _frame(rows: Sequence[tuple], names: Sequence[str]) -> pd.DataFrame:

@@ -107,6 +107,13 @@ class PredictionRow(Base):
     interacts: Mapped[bool | None]
     status: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(Text, default="")
+    # The nearest training protein of A and of B; nothing where the model does not tell.
+    seen_a: Mapped[bool | None]
+    nearest_a: Mapped[str | None] = mapped_column(Text)
+    similarity_a: Mapped[float | None] = mapped_column(Double)
+    seen_b: Mapped[bool | None]
+    nearest_b: Mapped[str | None] = mapped_column(Text)
+    similarity_b: Mapped[float | None] = mapped_column(Double)
 
 
 class WorkerRow(Base):
