@@ -2,70 +2,40 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from esm2amp_core.cli import training_options as options
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
 from esm2amp_core.errors import UserError
 from esm2amp_core.settings import Settings
 
-SOME_ROWS_FAILED = 3
-
-if TYPE_CHECKING:
-    from esm2amp_core.bundles import Manifest
-    from esm2amp_core.training.prepare import Prepared, Sources
-
-Pairs = Annotated[Path, typer.Option(help="Labelled training pairs: CSV, TSV or XLSX, also .gz.")]
-Validation = Annotated[Path, typer.Option(help="Labelled validation pairs, of other proteins.")]
-Sequences = Annotated[Path | None, typer.Option(help="FASTA, or a table with protein and sequence.")]
-EncoderName = Annotated[
-    str, typer.Option(help="ESM-2 model: folder, Hugging Face id, or a model of `esm2amp models list`.")
-]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")]
-Label = Annotated[str, typer.Option(help="Column of the labels (1 interacts, 0 does not).")]
-AllowLeaks = Annotated[bool, typer.Option("--allow-leaks", help="Go on if validation repeats training pairs.")]
-CopyEncoder = Annotated[
-    bool | None,
-    typer.Option("--copy-encoder/--refer-to-encoder", help="Put the encoder into the model, or its place."),
-]
-Size = Annotated[list[str] | None, typer.Option(help="A layer size, such as layers=2; may be repeated.")]
-Dropout = Annotated[float | None, typer.Option(help="Dropout rate of the body.")]
-Batch = Annotated[int, typer.Option(min=1, help="Pairs per step.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Epochs at most.")]
-Patience = Annotated[int, typer.Option(min=1, help="Epochs without a better validation AUROC.")]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same weights.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Precision = Annotated[str, typer.Option(help="Of training: auto, float32 or bfloat16.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")]
-
 
 def train(
-    pairs: Pairs,
-    validation: Validation,
-    output: Output,
-    sequences: Sequences = None,
-    architecture: Annotated[str, typer.Option(help="amps, amp_cse, gru, mean or dpm.")] = "amps",
-    encoder: EncoderName = "",
-    label: Label = "",
-    size: Size = None,
-    dropout: Dropout = None,
-    rate: Annotated[float | None, typer.Option(help="Learning rate; the published one if absent.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="The published one if absent.")] = None,
-    batch: Batch = 256,
-    epochs: Epochs = 35,
-    patience: Patience = 10,
+    pairs: options.Pairs,
+    validation: options.Validation,
+    output: options.Output,
+    sequences: options.Sequences = None,
+    architecture: options.Architecture = "amps",
+    encoder: options.EncoderName = "",
+    label: options.Label = "",
+    size: options.Size = None,
+    dropout: options.Dropout = None,
+    rate: options.Rate = None,
+    weight_decay: options.WeightDecay = None,
+    batch: options.Batch = 256,
+    epochs: options.Epochs = 35,
+    patience: options.Patience = 10,
     averaging: Annotated[float, typer.Option(help="Decay of a running average of weights; 0: none.")] = 0.0,
-    seed: Seed = 0,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    title: Annotated[str, typer.Option(help="What people see.")] = "",
-    allow_leaks: AllowLeaks = False,
-    copy_encoder: CopyEncoder = None,
-    resume: Resume = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    title: options.Title = "",
+    allow_leaks: options.AllowLeaks = False,
+    copy_encoder: options.CopyEncoder = None,
+    resume: options.Resume = False,
 ) -> None:
     """Train a classifier on labelled pairs and make a model of it that everything here can use.
 
@@ -76,89 +46,158 @@ def train(
     from esm2amp_core.training.recipe import Recipe
 
     check_new(output)
-    state = state_file(output)
-    check_state(state, resume=resume)
-    chosen = {"rate": rate, "weight_decay": weight_decay, "batch_pairs": batch, "epochs": epochs,
-              "patience": patience, "averaging": averaging, "precision": precision, "seed": seed}  # fmt: skip
-    recipe = Recipe.published(
-        architecture, **{name: value for name, value in chosen.items() if value is not None}
-    ).with_body(read_sizes(size), dropout)
-    sources = _sources(pairs, validation, sequences, encoder, label, allow_leaks)
+    state = options.state_file(output)
+    options.check_state(state, resume=resume)
+    chosen = options.given(
+        rate=rate, weight_decay=weight_decay, batch_pairs=batch, epochs=epochs, patience=patience,
+        averaging=averaging, precision=precision, seed=seed,
+    )  # fmt: skip
+    recipe = Recipe.published(architecture, **chosen).with_body(options.read_sizes(size), dropout)
+    sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
     with reporting() as report:
-        prepared = _prepare(sources, device, copy_encoder, report)
+        prepared = options.prepare_data(sources, device, copy_encoder, report)
         manifest = train_bundle(
-            prepared, recipe, output, device=device, checkpoint=state, title=title, facts=command_facts(),
-            on_epoch=print_epoch, report=report,
+            prepared, recipe, output, device=device, checkpoint=state, title=title,
+            facts=options.command_facts(), on_epoch=options.print_epoch, report=report,
         )  # fmt: skip
-    _tell(manifest, output)
-    if any(part.left_out.size for part in prepared.data.parts.values()):
-        raise typer.Exit(SOME_ROWS_FAILED)
+    options.tell_result(manifest, output)
+    options.exit_if_rows_left_out(prepared)
 
 
-def state_file(output: Path) -> Path:
-    """Where a run is kept until its model is written: beside the model."""
-    return output.with_name(f"{output.name}.training")
+def tune(
+    pairs: options.Pairs,
+    output: options.Output,
+    validation: Annotated[
+        Path | None, typer.Option(help="Labelled validation pairs; if absent, folds of the training pairs.")
+    ] = None,
+    sequences: options.Sequences = None,
+    architecture: options.Architecture = "amps",
+    encoder: options.EncoderName = "",
+    label: options.Label = "",
+    trials: Annotated[int, typer.Option(min=1, help="Settings that are tried.")] = 30,
+    metric: Annotated[str, typer.Option(help="What is maximised on validation: auroc or mcc.")] = "auroc",
+    folds: Annotated[int | None, typer.Option(help="Folds of the training pairs; 0: the table.")] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(help="A range in place of the published one: rate=1e-5:1e-3 or hidden1=64:256:64."),
+    ] = None,
+    pruning: Annotated[bool, typer.Option(help="Stop trials that are worse than the median.")] = True,
+    study: Annotated[str, typer.Option(help="Name in the database; that of the output if absent.")] = "",
+    size: options.Size = None,
+    dropout: options.Dropout = None,
+    batch: options.Batch = 256,
+    epochs: options.Epochs = 35,
+    patience: options.Patience = 10,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    title: options.Title = "",
+    allow_leaks: options.AllowLeaks = False,
+    copy_encoder: options.CopyEncoder = None,
+    resume: options.Resume = False,
+) -> None:
+    """Search for the best settings, then train the best into a model.
+
+    Rate, weight decay and layer sizes are drawn by Optuna (TPE) from the published ranges; what --size fixes
+    is not searched. Trials stand in the workspace's database; --resume goes on after a stop, to the same end.
+    """
+    from esm2amp_core.training import tuning
+    from esm2amp_core.training.bundling import check_new, train_bundle
+    from esm2amp_core.training.recipe import Recipe
+    from esm2amp_core.training.search import ranges_for
+
+    check_new(output)
+    n_folds = folds if folds is not None else 0 if validation else 5
+    if not n_folds and validation is None:
+        raise UserError("There is nothing to validate on.", hint="Give --validation or --folds.")
+    chosen = tuning.TuneSettings(n_trials=trials, metric=metric, folds=n_folds, pruning=pruning, seed=seed)
+    recipe = Recipe.published(
+        architecture, batch_pairs=batch, epochs=epochs, patience=patience, precision=precision, seed=seed
+    ).with_body(options.read_sizes(size), dropout)
+    ranges = ranges_for(recipe, options.read_ranges(search))
+    states = output.with_name(f"{output.name}.tuning")
+    sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
+    with reporting() as report:
+        prepared = options.prepare_data(sources, device, copy_encoder, report)
+        described = {name: str(range_) for name, range_ in ranges.items()}
+        facts = {**recipe.facts(), "ranges": described, "data": prepared.facts,
+                 "encoder": prepared.encoder.ref.revision}  # fmt: skip
+        url = tuning.database_url(Settings.from_environment())
+        opened = tuning.open_study(study or output.name, chosen, facts, url=url, resume=resume)
+        best = tuning.tune(
+            prepared.data, prepared.encoder.ref.width, recipe, ranges, chosen, opened, folder=states,
+            device=device, on_trial=options.print_trial, report=report,
+        )  # fmt: skip
+        NOTES.print(f"Best: trial {opened.best_trial.number}, {metric} {opened.best_value:.4f}. Training it.")
+        search_facts = {"study": opened.study_name, "n_trials": trials, "metric": metric, "folds": n_folds,
+                        "best_value": opened.best_value, "ranges": described}  # fmt: skip
+        final = prepared if validation else tuning.first_fold(prepared, n_folds)
+        manifest = train_bundle(
+            final, best, output, device=device, checkpoint=states / "best", title=title, report=report,
+            facts={**options.command_facts(), "search": search_facts}, on_epoch=options.print_epoch,
+        )  # fmt: skip
+    tuning.remove_states(states)
+    options.tell_result(manifest, output)
+    options.exit_if_rows_left_out(prepared)
 
 
-def check_state(state: Path, *, resume: bool) -> None:
-    """Refuse to go on with, or to overwrite, an earlier run that nobody spoke of."""
-    if state.exists() and not resume:
-        raise UserError(f"{state} holds a run that was interrupted.",
-                        hint="Add --resume to go on with it, or remove that file to begin anew.")
+def compare(
+    pairs: options.Pairs,
+    validation: options.Validation,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the models and the table.")],
+    sequences: options.Sequences = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help="One to compare; may be repeated. All of them if absent.")
+    ] = None,
+    encoder: options.EncoderName = "",
+    label: options.Label = "",
+    size: Annotated[
+        list[str] | None, typer.Option(help="A layer size such as layers=2, where an architecture has it.")
+    ] = None,
+    rate: options.Rate = None,
+    weight_decay: options.WeightDecay = None,
+    batch: options.Batch = 256,
+    epochs: options.Epochs = 35,
+    patience: options.Patience = 10,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    allow_leaks: options.AllowLeaks = False,
+    copy_encoder: options.CopyEncoder = None,
+) -> None:
+    """Train several architectures on the same pairs and put their validation figures into one table.
 
+    Each becomes a model in the output's folder, beside comparison.csv. The same call goes on after a stop.
+    """
+    from esm2amp_core.models import ARCHITECTURES
+    from esm2amp_core.training import comparing
+    from esm2amp_core.training.recipe import Recipe, size_names
 
-def read_sizes(texts: list[str] | None) -> dict[str, int]:
-    """Layer sizes of the command line: ``["layers=2"]`` is ``{"layers": 2}``."""
-    sizes = {}
-    for text in texts or []:
-        name, _, number = text.partition("=")
-        if not number.strip().isdecimal():
-            raise UserError(f"--size is {text!r}.", hint="Write a name and a whole number: --size layers=2.")
-        sizes[name.strip()] = int(number)
-    return sizes
-
-
-def command_facts() -> dict[str, Any]:
-    """How this was called, for the model's card."""
-    return {"command": shlex.join(["esm2amp", *sys.argv[1:]])}
-
-
-def print_epoch(entry: dict[str, float]) -> None:
-    """One line per epoch, for logs and for people."""
-    NOTES.print(
-        f"epoch {entry['epoch']:3d}  loss {entry['train_loss']:.4f}  validation: loss {entry['valid_loss']:.4f}"
-        f"  AUROC {entry['valid_auroc']:.4f}  AUPR {entry['valid_aupr']:.4f}  MCC {entry['valid_mcc']:.4f}"
-        f"  accuracy {entry['valid_accuracy']:.4f}  rate {entry['rate']:.2e}"
-    )
-
-
-def _sources(
-    pairs: Path, validation: Path | None, sequences: Path | None, encoder: str, label: str, allow_leaks: bool
-) -> Sources:
-    from esm2amp_core.training.prepare import Sources
-
-    return Sources(pairs=pairs, validation=validation, sequences=sequences, encoder=encoder, label=label,
-                   allow_leaks=allow_leaks)
-
-
-def _prepare(sources: Sources, device: str, copy_encoder: bool | None, report: Any) -> Prepared:
-    from esm2amp_core.training.prepare import prepare
-
-    settings = Settings.from_environment()
-    return prepare(
-        sources, settings, device=device, copy_encoder=copy_encoder, warn=NOTES.print, report=report
-    )
-
-
-def _tell(manifest: Manifest, folder: Path) -> None:
-    """What came out."""
-    figures, training = manifest.metrics["validation"], manifest.training
-    OUTPUT.print(
-        f"{folder}: best epoch {training['best_epoch']} of {training['n_epochs']}. Validation: AUROC "
-        f"{figures['auroc']:.4f}, AUPR {figures['aupr']:.4f}, MCC {figures['mcc']:.4f}, accuracy "
-        f"{figures['accuracy']:.4f}, {figures['n_pairs']:,} pairs."
-    )
-    OUTPUT.print(manifest.calibration)
-    for limitation in manifest.limitations:
-        OUTPUT.print(f"Mind: {limitation}")
-    OUTPUT.print(f"Use it with: esm2amp predict PAIRS -o RESULTS --bundle {shlex.quote(str(folder))}")
+    sizes = options.read_sizes(size)
+    names = list(dict.fromkeys(architecture or ARCHITECTURES))
+    chosen = options.given(
+        rate=rate, weight_decay=weight_decay, batch_pairs=batch, epochs=epochs, patience=patience,
+        precision=precision, seed=seed,
+    )  # fmt: skip
+    known = {name for each in names for name in size_names(each)}
+    if unknown := sorted(set(sizes) - known):
+        raise UserError(f"No architecture has the size {unknown[0]!r}.",
+                        hint=f"Known: {', '.join(sorted(known))}.")
+    recipes = [
+        Recipe.published(each, **chosen).with_body(
+            {name: number for name, number in sizes.items() if name in size_names(each)}, None
+        )
+        for each in names
+    ]
+    options.make_folder(output)
+    sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
+    with reporting() as report:
+        prepared = options.prepare_data(sources, device, copy_encoder, report)
+        table = comparing.compare(
+            prepared, recipes, output, device=device, facts=options.command_facts(),
+            on_model=lambda name: NOTES.print(f"{name}:"), on_epoch=options.print_epoch, report=report,
+        )  # fmt: skip
+    shown = ["architecture", "megabytes", "best_epoch", "auroc", "aupr", "accuracy", "mcc", "brier"]
+    OUTPUT.print(table[shown].to_string(index=False, float_format=lambda number: f"{number:.4g}"))
+    OUTPUT.print(f"All figures: {output / comparing.TABLE}")
+    options.exit_if_rows_left_out(prepared)

@@ -42,6 +42,10 @@ Loss = Callable[[Classifier, LabelledPairs, Tensor], Tensor]
 """Called with the classifier, the pairs and the rows (B,) to read; gives their mean loss."""
 
 
+class Diverged(UserError):
+    """The loss of a run became infinite."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """Choices of one training run.
@@ -137,8 +141,10 @@ def fit(
 
     Raises
     ------
+    Diverged
+        If the loss becomes infinite.
     UserError
-        If the loss becomes infinite, or `checkpoint` holds another run.
+        If `checkpoint` holds another run.
     """
     device = next(classifier.parameters()).device
     train, valid = train.to(device), valid.to(device)
@@ -194,8 +200,8 @@ class _Run:
         kept = self.classifier if self.average is None else self.average.module
         logits, labels = score(kept, valid, arithmetic=self.arithmetic), valid.labels.cpu().numpy()
         if not np.isfinite(train_loss) or not np.isfinite(logits).all():
-            raise UserError(f"Training went astray in epoch {self.epoch}: the loss is no longer a number.",
-                            hint="Choose a smaller learning rate.")
+            raise Diverged(f"Training went astray in epoch {self.epoch}: the loss is no longer a number.",
+                           hint="Choose a smaller learning rate.")
         figures, valid_loss = measure(labels, sigmoid(logits)), log_loss(labels, logits)
         self.schedule.step(valid_loss)
         if figures["auroc"] > self.result.best.get("auroc", -1.0):
