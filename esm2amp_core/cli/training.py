@@ -179,7 +179,7 @@ def compare(
         rate=rate, weight_decay=weight_decay, batch_pairs=batch, epochs=epochs, patience=patience,
         precision=precision, seed=seed,
     )  # fmt: skip
-    known = {name for each in names for name in size_names(each)}
+    known = {name for each in ARCHITECTURES for name in size_names(each)}
     if unknown := sorted(set(sizes) - known):
         raise UserError(f"No architecture has the size {unknown[0]!r}.",
                         hint=f"Known: {', '.join(sorted(known))}.")

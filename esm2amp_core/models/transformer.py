@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from esm2amp_core.models.dropout import Dropout, dropout
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention without mask, parameters named as in ``nn.MultiheadAttention``."""
@@ -36,7 +38,7 @@ class SelfAttention(nn.Module):
         query, key, value = split.unbind(0)  # each (B, H, T, D/H)
         scores = query @ key.transpose(-2, -1) / math.sqrt(D // self.heads)  # (B, H, T, T)
         weights = scores.softmax(dim=-1)
-        mixed = F.dropout(weights, self.dropout, self.training) @ value  # (B, H, T, D/H)
+        mixed = dropout(weights, self.dropout, training=self.training) @ value  # (B, H, T, D/H)
         return self.out_proj(mixed.transpose(1, 2).reshape(B, T, D)), weights
 
 
@@ -50,7 +52,7 @@ class EncoderLayer(nn.Module):
         self.linear2 = nn.Linear(feedforward, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, T, D) after the block, and its attention (B, H, T, T)."""

@@ -30,7 +30,7 @@ from esm2amp_core.progress import Report, silent
 from esm2amp_core.settings import Settings
 from esm2amp_core.training.data import LabelledPairs, TrainingData
 from esm2amp_core.training.fit import Diverged, Entry, derive_seed, fit
-from esm2amp_core.training.prepare import TRAIN, VALIDATION, Prepared
+from esm2amp_core.training.prepare import TRAIN, VALIDATION, Prepared, describe_part
 from esm2amp_core.training.recipe import Recipe
 from esm2amp_core.training.search import Range, with_values
 
@@ -216,7 +216,11 @@ def first_fold(prepared: Prepared, folds: int) -> Prepared:
     parts = {name: replace(part, index=part.index[rows], labels=part.labels[rows])
              for name, rows in ((TRAIN, rest), (VALIDATION, fold))}
     parts[VALIDATION] = replace(parts[VALIDATION], left_out=part.left_out[:0], n_rows=len(fold))
-    return replace(prepared, data=replace(prepared.data, parts=parts),
+    parts[TRAIN] = replace(parts[TRAIN], n_rows=part.n_rows - len(fold))
+    data = replace(prepared.data, parts=parts)
+    counts = {TRAIN: {**prepared.facts[TRAIN], **describe_part(data, TRAIN)},
+              VALIDATION: {"drawn_from": TRAIN, **describe_part(data, VALIDATION)}}
+    return replace(prepared, data=data, facts={**prepared.facts, **counts},
                    limitations=(*prepared.limitations, FOLD_LIMITATION))
 
 
