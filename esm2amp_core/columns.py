@@ -88,22 +88,48 @@ def _without_names(raw: RawTable, known: Collection[str]) -> ColumnMap | None:
     return None
 
 
-def _directed(names: list[str]) -> tuple[str, str] | None:
-    """Two columns called by the parts the proteins play, such as bait and prey."""
-    lower = {name.lower(): name for name in reversed(names)}
-    return next(((lower[a], lower[b]) for a, b in _DIRECTED if a in lower and b in lower), None)
+def guess_columns(raw: RawTable) -> ColumnMap:
+    """Two columns whose names differ in the side or part alone, whatever else they say: to be confirmed."""
+    names = list(raw.frame.columns)
+    found = _sides(names)
+    stems = [stem for stem in found if stem not in _SEQUENCES]
+    ids = _by_side(names, tuple(stems)) or _directed(names, None)
+    return ColumnMap(*(ids or (None, None)), *(_by_side(names, _SEQUENCES) or (None, None)))
+
+
+def _directed(names: list[str], stems: Collection[str] | None = _IDS) -> tuple[str, str] | None:
+    """Two columns called by the parts the proteins play, such as bait and prey, or 'Bait ID' and 'Prey ID'.
+
+    What their names say besides is the same, and one of `stems` unless those are None.
+    """
+    tokens = {name: _tokens(name) for name in reversed(names) if len(name) <= _LONGEST_NAME}
+    by_part = {
+        (part, "".join(tokens[name][:i] + tokens[name][i + 1 :])): name
+        for name in tokens for i, part in enumerate(tokens[name])
+    }  # fmt: skip
+    for a, b in _DIRECTED:
+        for part, rest in by_part:
+            if part == a and (b, rest) in by_part and (stems is None or rest in stems):
+                return by_part[a, rest], by_part[b, rest]
+    return None
 
 
 def _by_side(names: list[str], stems: tuple[str, ...]) -> tuple[str, str] | None:
     """The two columns that share a stem (the earlier in `stems` the better) and differ in their side."""
-    found: dict[str, dict[int, str]] = {}
-    for name in names:
-        for stem, side in _readings(name):
-            found.setdefault(stem, {}).setdefault(side, name)
+    found = _sides(names)
     for stem in stems:
         if len(found.get(stem, {})) == 2:
             return found[stem][0], found[stem][1]
     return None
+
+
+def _sides(names: list[str]) -> dict[str, dict[int, str]]:
+    """Columns by stem and side."""
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        for stem, side in _readings(name):
+            found.setdefault(stem, {}).setdefault(side, name)
+    return found
 
 
 def _stem(name: str) -> str:
@@ -114,11 +140,16 @@ def _readings(name: str) -> list[tuple[str, int]]:
     """Stem and side a column name may mean: 'Protein_A_ID' is ('proteinid', 0)."""
     if len(name) > _LONGEST_NAME:
         return []
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])", " ", name)
-    tokens = re.findall(r"[a-z0-9]+", spaced.lower())
+    tokens = _tokens(name)
     readings = [("".join(tokens[:i] + tokens[i + 1 :]), _SIDES[token])
                 for i, token in enumerate(tokens) if token in _SIDES]
     joined = "".join(tokens)
     if joined and joined[-1] in "ab12":
         readings.append((joined[:-1], _SIDES[joined[-1]]))
     return readings
+
+
+def _tokens(name: str) -> list[str]:
+    """Words of a column name in lower case: 'Protein_A' and 'ProteinA' are ['protein', 'a']."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])", " ", name)
+    return re.findall(r"[a-z0-9]+", spaced.lower())

@@ -122,11 +122,20 @@ class OperatingCurve:
         ValueError
             If `prevalence` is no share.
         """
-        if not 0 <= prevalence <= 1:
-            raise ValueError(f"A prevalence lies from 0 to 1, not at {prevalence}.")
-        true = prevalence * self.recall_at(threshold)
-        false = (1 - prevalence) * self.false_positive_rate_at(threshold)
-        return true / (true + false) if true + false else 0.0
+        return _precision(self.recall_at(threshold), self.false_positive_rate_at(threshold), prevalence)
+
+    def precision_between(self, low: float, high: float, prevalence: float) -> float | None:
+        """Expected share of interacting pairs among those with a probability from `low` to below `high`.
+
+        None where too few of the pairs measured lie there to tell. Other terms as for `precision_at`.
+        """
+        if high > self.thresholds[-1]:  # nothing was measured beyond: all from `low` on count
+            return self.precision_at(low, prevalence)
+        recall = self.recall_at(low) - self.recall_at(high)
+        false = float(np.subtract(*np.interp([low, high], self.thresholds, self.false_positive_rate)))
+        if recall * self.n_positive + false * self.n_negative < MIN_CALLED:
+            return None
+        return _precision(recall, max(false, 1 / self.n_negative), prevalence)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -148,3 +157,11 @@ class OperatingCurve:
             return cls(**{**values, **curves})
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise BundleError(f"The operating curve cannot be read: {error}.") from None
+
+
+def _precision(recall: float, false_positive_rate: float, prevalence: float) -> float:
+    """Bayes' rule."""
+    if not 0 <= prevalence <= 1:
+        raise ValueError(f"A prevalence lies from 0 to 1, not at {prevalence}.")
+    true, false = prevalence * recall, (1 - prevalence) * false_positive_rate
+    return true / (true + false) if true + false else 0.0

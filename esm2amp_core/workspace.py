@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from esm2amp_core import launching
 from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
-from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
 from esm2amp_core.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
@@ -31,6 +32,8 @@ from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
 from esm2amp_core.trust import with_notes
+
+RUN = re.compile(r" \(run (\d{1,6})\)$")
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,18 @@ class Workspace:
         job = self.jobs.get(job_id)
         params = PredictParams.from_json(job.params)
         return self.submit_prediction(
-            self.inputs(job_id), bundle=params.bundle, title=job.title,
+            self.inputs(job_id), bundle=params.bundle, title=self._next_title(job.title),
             device=params.device, precision=params.precision,
         )  # fmt: skip
+
+    def _next_title(self, title: str) -> str:
+        """The title of a job that is run again: ``Kinases``, ``Kinases (run 2)``, ``Kinases (run 3)``..."""
+        bare = RUN.sub("", title)
+        found = (RUN.search(job.title) for job in self.jobs.list(search=bare, kind=PREDICT, limit=1000)
+                 if RUN.sub("", job.title) == bare)  # fmt: skip
+        number = 1 + max((int(run.group(1)) for run in found if run), default=1)
+        suffix = f" (run {number})"
+        return bare[: LONGEST_TITLE - len(suffix)] + suffix
 
     def inputs(self, job_id: str) -> PairTable:
         """Input of a job, as submitted.

@@ -29,7 +29,7 @@ def test_a_job_without_any_score_has_empty_bars():
 def test_the_histogram_draws_all_scores_and_the_threshold():
     figure = score_histogram(np.array([0.2, 0.6, 0.9, np.nan]), threshold=0.5)
     drawn = {bar.name: int(np.sum(bar.y)) for bar in figure.data}
-    assert drawn == {"called interacting": 2, "not called": 1}
+    assert drawn == {"interacting": 2, "not interacting": 1}
     assert figure.layout.shapes[0].x0 == 0.5
     assert "0.50" in figure.layout.annotations[0].text
 

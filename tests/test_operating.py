@@ -40,6 +40,31 @@ def test_a_false_positive_that_was_never_seen_is_taken_for_one_in_all_measured()
     assert_allclose(curve.precision_at(0.9, 1 / 101), 0.5 / (0.5 + 100 / 200))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "prevalence", "precision"),
+    [
+        (0.5, 1.01, 1 / 11, 80 / 180),  # no upper end: as at the threshold
+        (0.5, 0.9, 1 / 2, 0.5 / 0.59),
+        (0.0, 0.5, 1 / 101, 0.2 / (0.2 + 90)),
+        (0.9, 0.95, 1 / 2, 30 / 31),
+        (0.5, 0.5001, 1 / 2, None),
+    ],
+)
+def test_a_range_of_probabilities_has_a_precision_of_its_own(low, high, prevalence, precision):
+    found = CURVE.precision_between(low, high, prevalence)
+    assert found == (precision if precision is None else pytest.approx(precision))
+
+
+def test_ranges_add_up_to_the_whole():
+    """Of 1,000 true and 10,000 false pairs, those of all ranges together are those above the lowest end."""
+    prevalence, true = 1 / 11, 0.0
+    for low, high in ((0.0, 0.5), (0.5, 0.9), (0.9, 2.0)):
+        ends = [(CURVE.recall_at(p), CURVE.false_positive_rate_at(p)) if p <= 1 else (0, 0) for p in (low, high)]
+        called = 1000 * (ends[0][0] - ends[1][0]) + 10_000 * (ends[0][1] - ends[1][1])
+        true += called * CURVE.precision_between(low, high, prevalence)
+    assert true == pytest.approx(1000)
+
+
 @pytest.mark.parametrize("prevalence", [-0.1, 1.1, float("nan")])
 def test_a_prevalence_is_a_share(prevalence):
     with pytest.raises(ValueError, match="prevalence"):

@@ -15,8 +15,13 @@ from page_samples import make_starter
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from esm2amp_core.bundles import file_digest
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import DOWNLOAD
+from esm2amp_core.operating import OperatingCurve
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.reference import TrainingReference
+from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.tasks.worker import run_pending
@@ -231,7 +236,34 @@ def test_two_bare_sequences_are_enough(workspace):
     assert metrics(app)["Pairs that can be scored"] == "1"
     button(app, "Predict 1 pair").click()
     sound(app.run())
-    assert workspace.jobs.list()[0].n_rows == 1
+    job = workspace.jobs.list()[0]
+    assert job.n_rows == 1
+    assert job.title == "sp|P04637|P53_HUMAN and protein B"
+    assert workspace.inputs(job.id).frame["protein_a"].tolist() == ["sp|P04637|P53_HUMAN"]
+
+
+def test_two_sequences_without_names_are_titled_by_their_lengths(workspace):
+    app = visit("predict")
+    app.segmented_control(key="way").set_value("Two sequences").run()
+    for side, sequence in (("A", P53), ("B", MDM2)):
+        app.text_area(key=f"sequence-{side}").set_value(sequence)
+    sound(app.run())
+    title = next(box.value for box in app.text_input if box.label == "Title of the job")
+    assert title == f"Two sequences of {len(P53)} and {len(MDM2)} residues"
+
+
+def test_columns_that_are_likely_meant_are_chosen_already(workspace):
+    app = paste("Ensembl A,Ensembl B,score\nP04637,Q00987,0.3")
+    assert "not recognised" in words(app)
+    boxes = {box.label: box.value for box in app.selectbox}
+    assert (boxes["Protein A"], boxes["Protein B"]) == ("Ensembl A", "Ensembl B")
+
+
+def test_the_reason_stands_beside_each_row_that_is_to_be_mended(workspace):
+    app = paste("protein_a,protein_b,Reason\nP04637,Q00987,mine\nP04637,GHOST,mine")
+    grid = next(frame.value for frame in app.dataframe if "Reason (2)" in frame.value)
+    assert list(grid.columns) == ["Reason (2)", "protein_a", "protein_b", "Reason"]
+    assert list(grid.index) == [2] and "GHOST" in grid["Reason (2)"].iloc[0]
 
 
 def test_an_uploaded_table_is_read_and_named_after_its_file(workspace):
@@ -452,8 +484,57 @@ def test_the_threshold_of_another_model_is_never_shown(settled, own_models):
 def test_a_column_of_the_person_never_takes_the_place_of_the_models_call(workspace, name):
     job_id = finished_job(workspace, columns={name: "mine"})
     table = visit("results", job=job_id).dataframe[0].value
-    assert set(table["interacts"]) <= {"interacts", "does not"}
+    assert set(table["interacts"]) <= {"interacting", "not interacting"}
     assert set(table[name]) == {"mine"}
+
+
+@pytest.fixture
+def knowing(workspace, own_models):
+    """A finished job of two rows whose model brings an operating curve and its training proteins."""
+    folder = own_models / "starter"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    reference = folder / "training_proteins.npz"
+    TrainingReference.of([Protein("T1", P53)]).save(reference)
+    manifest["checksums"]["training_proteins.npz"] = file_digest(reference)
+    manifest["operating_curve"] = OperatingCurve(
+        thresholds=(0.0, 0.5), recall=(1.0, 0.8), false_positive_rate=(1.0, 0.1), n_positive=1000,
+        n_negative=1000, measured_on="a thousand pairs each",
+    ).to_dict()  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    proteins = {"A": Protein("A", P53), "B": Protein("B", MDM2)}
+    frame = pd.DataFrame({"row": [1, 2], "protein_a": ["A", "B"], "protein_b": ["B", "B"]})
+    opened = Workspace.open(Settings.from_environment())
+    job = opened.submit_prediction(PairTable(frame, proteins), title="known")
+    run_pending(opened)
+    return job.id
+
+
+def test_the_expected_share_of_true_pairs_becomes_expected_hits(workspace, knowing):
+    app = visit("results", job=knowing)
+    slider = app.select_slider(key=f"prevalence-{knowing}")
+    slider.set_value(1).run()
+    n_called = int(metrics(sound(app))["Called interacting"])
+    curve = Workspace.open(Settings.from_environment()).bundles()["starter"].operating
+    expected = f"expect **about {2 * curve.precision_between(0, 2, 1 / 2):.0f}** to interact (50 in 100)"
+    assert expected in words(app)
+    assert n_called == 0 or "(89 in 100)" in words(app)  # 0.8 / (0.8 + 0.1)
+    app.select_slider(key=f"prevalence-{knowing}").set_value(1000)
+    sound(app.run())
+    assert "fewer than 1" in words(app) and "a thousand pairs each" in words(app)
+
+
+def test_without_a_curve_the_page_says_so(workspace):
+    app = visit("results", job=finished_job(workspace))
+    assert "no measured rates of true and false calls" in words(app)
+    assert not app.select_slider
+
+
+def test_results_say_which_proteins_the_model_knows(workspace, knowing):
+    app = visit("results", job=knowing)
+    table = next(frame.value for frame in app.dataframe if "protein_a" in frame.value)
+    assert table.set_index("row")["trust_class"].to_dict() == {1: "one", 2: "none"}
+    old = visit("results", job=finished_job(workspace, title="before"))
+    assert "probability" in next(f.value for f in old.dataframe if "protein_a" in f.value)
 
 
 def test_run_again_makes_a_new_job_of_the_same_input(workspace):
@@ -462,7 +543,7 @@ def test_run_again_makes_a_new_job_of_the_same_input(workspace):
     button(app, "Run again").click()
     sound(app.run())
     newest, oldest = workspace.jobs.list()
-    assert (oldest.id, newest.title, newest.state) == (job_id, "first", JobState.QUEUED)
+    assert (oldest.id, newest.title, newest.state) == (job_id, "first (run 2)", JobState.QUEUED)
     pd.testing.assert_frame_equal(workspace.inputs(newest.id).frame, workspace.inputs(job_id).frame)
 
 

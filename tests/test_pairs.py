@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esm2amp_core.checks.suggestions import Suggester
-from esm2amp_core.columns import ColumnMap, recognise_columns
+from esm2amp_core.columns import ColumnMap, guess_columns, recognise_columns
 from esm2amp_core.errors import PairError, SequenceError, Severity
 from esm2amp_core.pairs import Limits, build_pairs, read_pairs
 from esm2amp_core.sequences import parse_fasta
@@ -56,6 +56,7 @@ STYLED = workbook([[1, 2, 3, 4]], A1="d-mmm", B1="yyyy-mm-dd", C1="0.00E+00", D1
      "protein a,protein b", "Protein A ID,Protein B ID", "proteina,proteinb", "p1,p2", "A,B",
      "uniprot_id_1,uniprot_id_2", "UniProtA,UniProtB", "gene1,gene2", "Gene_A,Gene_B", "#node1,node2",
      "interactor_a,interactor_b", "#ID(s) interactor A,ID(s) interactor B", "bait,prey", "Source,Target",
+     "Bait ID,Prey ID", "BaitGene,PreyGene",
      "Official Symbol Interactor A,Official Symbol Interactor B", "Protein_1_ID,Protein_2_ID",
      "seq_id1,seq_id2"],
 )  # fmt: skip
@@ -434,3 +435,17 @@ def test_many_damaged_names_among_many_known_ones_are_looked_up_quickly():
     started = time.monotonic()
     assert all(suggester.known_among([f"P{i}", f"Q{i}"]) == [f"P{i}"] for i in range(1_000))
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("header", "guess"),
+    [
+        ("Ensembl A,Ensembl B,score", ("Ensembl A", "Ensembl B")),
+        ("bait of the screen,score,prey of the screen", ("bait of the screen", "prey of the screen")),
+        ("sequence_a,sequence_b,x", (None, None)),
+        ("this,that,score", (None, None)),
+    ],
+)
+def test_columns_that_are_not_recognised_are_guessed_for_a_person_to_confirm(header, guess):
+    found = guess_columns(read_table(f"{header}\na,b,c\n"))
+    assert (found.protein_a, found.protein_b) == guess

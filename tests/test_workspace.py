@@ -17,7 +17,7 @@ from pandas.testing import assert_frame_equal
 
 from esm2amp_core.bundles import EncoderRef, Manifest
 from esm2amp_core.errors import BundleError, Issue, JobError
-from esm2amp_core.jobs import JobState
+from esm2amp_core.jobs import LONGEST_TITLE, JobState
 from esm2amp_core.kinds import PredictParams
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS
@@ -112,6 +112,17 @@ def test_results_say_how_near_the_proteins_are_to_the_training_data(tmp_path):
     assert result.frame["trust_class"].tolist() == ["C2", "C2", "C3", "C3", "C3"]
     assert result.frame["nearest_a"][0] == "Q001" and bool(result.frame["seen_a"][0])
     assert result.frame["trust_note"].notna().all()
+
+
+def test_a_job_that_is_run_again_says_which_run_it_is(workspace):
+    first = workspace.submit_prediction(pairs_of(2), title="Kinases")
+    workspace.submit_prediction(pairs_of(2), title="Kinases of yeast (run 7)")
+    second = workspace.rerun(first.id)
+    assert [job.title for job in (second, workspace.rerun(second.id), workspace.rerun(first.id))] == [
+        "Kinases (run 2)", "Kinases (run 3)", "Kinases (run 4)"
+    ]  # fmt: skip
+    longest = workspace.submit_prediction(pairs_of(2), title="x" * LONGEST_TITLE)
+    assert workspace.rerun(longest.id).title == "x" * (LONGEST_TITLE - 8) + " (run 2)"
 
 
 def test_a_job_says_what_its_scores_were_made_with(workspace, models):
@@ -217,7 +228,7 @@ def test_a_job_can_be_run_again(workspace):
     run_pending(workspace)
     assert second.id != first.id
     assert (second.title, second.params["precision"], second.input_digest) == (
-        "Mine", "float32", first.input_digest,
+        "Mine (run 2)", "float32", first.input_digest,
     )  # fmt: skip
     assert_frame_equal(workspace.results(first.id).frame, workspace.results(second.id).frame)
 

@@ -93,4 +93,4 @@ def _sides(left: np.ndarray, threshold: float | None) -> list[tuple[str, str, np
     if threshold is None:
         return [("pairs", ABOVE, np.full(len(left), True))]
     above = left >= threshold
-    return [("called interacting", ABOVE, above), ("not called", BELOW, ~above)]
+    return [("interacting", ABOVE, above), ("not interacting", BELOW, ~above)]

@@ -49,27 +49,39 @@ def choose_source(settings: Settings) -> Source | None:
 
 
 def _two_sequences() -> Source | None:
-    given: dict[str, str] = {}
+    names, texts = {}, {}
     for side, column in zip("AB", st.columns(2), strict=True):
-        given[f"protein_{side.lower()}"] = column.text_input(
-            f"Name of protein {side}", f"Protein {side}", key=f"name-{side}", persist_state="session"
+        names[side] = column.text_input(
+            f"Name of protein {side}", key=f"name-{side}", persist_state="session",
+            placeholder=f"Protein {side}", help="Empty: the name in the FASTA header, if there is one.",
         ).strip()
-        given[f"sequence_{side.lower()}"] = column.text_area(
+        texts[side] = column.text_area(
             f"Sequence of protein {side}", key=f"sequence-{side}", height=160, persist_state="session",
             placeholder="MKT…", help="One-letter codes. A FASTA header line may stand above it.",
         )  # fmt: skip
-    given = {name: without_header(text) for name, text in given.items()}
+    sequences = {side: without_header(text) for side, text in texts.items()}
     asked = st.button("Check these sequences", icon=":material/fact_check:")
-    if not (given["sequence_a"] and given["sequence_b"]):
+    if not all(sequences.values()):
         if asked:
             st.info("Paste a sequence for each of the two proteins first.")
         return None
+    names = {side: name or header_name(texts[side]) for side, name in names.items()}
+    if any(names.values()):
+        title = " and ".join(name or f"protein {side}" for side, name in names.items())
+    else:
+        lengths = (f"{len(''.join(sequence.split())):,}" for sequence in sequences.values())
+        title = f"Two sequences of {' and '.join(lengths)} residues"
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(given), lineterminator="\n")
-    writer.writeheader()
-    writer.writerow(given)
-    title = f"{given['protein_a']} and {given['protein_b']}"
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["protein_a", "sequence_a", "protein_b", "sequence_b"])
+    writer.writerow([cell for side in "AB" for cell in (names[side] or f"Protein {side}", sequences[side])])
     return Source(table=text.getvalue().encode(), filename="two sequences.csv", title=title)
+
+
+def header_name(text: str) -> str:
+    """The first word of the FASTA header above a sequence; empty if there is none."""
+    first = text.strip().partition("\n")[0]
+    return first[1:].split(maxsplit=1)[0] if first.startswith(">") and first[1:].strip() else ""
 
 
 def without_header(text: str) -> str:

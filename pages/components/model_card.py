@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core.bundles import ARCHITECTURE_TITLES, Manifest
+from esm2amp_core.report_words import MEASURES
 from pages.components.model_words import STARTER, trust_words
 from pages.components.text import flatten, literal, plain
 
@@ -75,10 +76,18 @@ def show_metrics(metrics: dict[str, Any]) -> None:
         return
     st.markdown("**How good it is**")
     _show_figures(pd.DataFrame(table), "Figure", "Measured figures of the model")
+    with st.expander("What these figures say"):
+        st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in _meanings(table)))
     for name, values in metrics.items():
         if others := _comparison(values):
             st.markdown(f"**{literal(plain(name))}**")
             _show_figures(pd.DataFrame(others).T, "Method", plain(name))
+
+
+def _meanings(table: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """Title and meaning of each figure of a table that has one."""
+    shown = {figure for figures in table.values() for figure in figures}
+    return [(title, meaning) for title, meaning in MEASURES.values() if title in shown]
 
 
 def _figures(values: object) -> dict[str, float]:

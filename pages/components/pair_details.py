@@ -7,29 +7,61 @@ import streamlit as st
 
 from esm2amp_core.jobs import Job
 from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictions import RESULT_COLUMNS, Status
+from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, Status
+from esm2amp_core.trust import Seen
 from esm2amp_core.workspace import Workspace
+from pages.components.model_words import JobModel
+from pages.components.prevalence import at_least_as_high_words
 from pages.components.text import count, literal
 
 LINE = 60
 """Residues per line, as in FASTA files."""
 
 
-def show_pair(workspace: Workspace, job: Job, result: pd.Series) -> None:
-    """Everything known of the selected row."""
+def show_pair(
+    workspace: Workspace, job: Job, result: pd.Series, model: JobModel, prevalence: float | None
+) -> None:
+    """Everything known of the selected row; `prevalence` is the expected share of interacting pairs."""
     pairs = _inputs(workspace, job.id)
     with st.container(border=True):
         names = f"{literal(result['protein_a'], limit=60)} and {literal(result['protein_b'], limit=60)}"
         st.markdown(f"**Row {result['row']}: {names}**")
+        scored = result["status"] != Status.ERROR
         st.markdown(_outcome_words(result))
+        if scored and prevalence is not None:
+            st.markdown(at_least_as_high_words(model, result["probability"], prevalence))
         if message := result["message"]:
-            (st.error if result["status"] == Status.ERROR else st.warning)(literal(message))
+            (st.warning if scored else st.error)(literal(message))
+        if "trust_note" in result and pd.notna(result["trust_note"]):
+            _show_trust(result)
         for side, column in zip("ab", st.columns(2), strict=True):
             with column:
                 _show_protein(f"Protein {side.upper()}", result[f"protein_{side}"], pairs)
         _show_carried(result)
-        st.caption("Which stretches of the two proteins drive a score will be shown on the Explain page, "
-                   "which a later version brings.")  # fmt: skip
+
+
+def _show_trust(result: pd.Series) -> None:
+    """How near the two proteins are to those the model has learned from."""
+    words = Seen(result["trust_class"]).words
+    st.markdown(
+        f"**How near to the training data:** {literal(result['trust_note'])}  \n"
+        f":small[{words[:1].upper()}{words[1:]} (class {result['trust_class']}). "
+        f"Protein A: {_nearest_words(result, 'a')}; protein B: {_nearest_words(result, 'b')}.]",
+        help="Compared are stretches of six residues, letters that replace each other in evolution counted "
+        "as one. From 40 in 100 in common, four fifths of the residues are about the same; from 15, half "
+        "of them. More distant relatives are not noticed.",
+    )
+
+
+def _nearest_words(result: pd.Series, side: str) -> str:
+    """The nearest training protein of one of the two."""
+    name = literal(str(result[f"nearest_{side}"]), limit=40)
+    if result[f"seen_{side}"]:
+        return f"in the training data as {name}"
+    if not name:
+        return "nothing in common with any training protein"
+    share = round(100 * result[f"similarity_{side}"])
+    return f"nearest is {name}, with {share} in 100 stretches in common"
 
 
 def _outcome_words(result: pd.Series) -> str:
@@ -53,7 +85,7 @@ def _show_protein(label: str, name: str, pairs: PairTable) -> None:
 
 
 def _show_carried(result: pd.Series) -> None:
-    carried = result.drop(list(RESULT_COLUMNS))
+    carried = result.drop([name for name in (*RESULT_COLUMNS, *TRUST_COLUMNS) if name in result])
     if len(carried):
         with st.expander("Other columns of your table"):
             values = pd.DataFrame({"Column": carried.index, "Value": carried.astype("string").to_numpy()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,7 +12,8 @@ from esm2amp_core.predictions import Status
 SHOWN_ROWS = 1_000
 """Rows sent to the browser at once; more would make each click slow, and nobody reads them."""
 
-OUTCOMES = ("All rows", "Interacting", "Not interacting", "With a warning", "Not scored")
+INTERACTING, NOT_INTERACTING = "Interacting", "Not interacting"
+OUTCOMES = ("All rows", INTERACTING, NOT_INTERACTING, "With a warning", "Not scored")
 ORDERS = ("Highest probability first", "Lowest probability first", "Order of the input")
 
 
@@ -35,6 +37,15 @@ class ResultFilter:
     lowest: float = 0.0
     highest: float = 1.0
 
+    def probabilities(self, threshold: float | None) -> tuple[float, float]:
+        """Between which probabilities the rows lie that match: from the first to below the second."""
+        low, high = self.lowest, self.highest if self.highest < 1 else math.inf
+        if self.outcome == INTERACTING and threshold is not None:
+            low = max(low, threshold)
+        elif self.outcome == NOT_INTERACTING and threshold is not None:
+            high = min(high, threshold)
+        return low, high
+
     def apply(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows of a `PredictionTable`'s frame that match, in the order asked for."""
         keep = _has_outcome(frame, self.outcome)
@@ -54,8 +65,8 @@ def _has_outcome(frame: pd.DataFrame, outcome: str) -> pd.Series:
     scored = frame["status"] != Status.ERROR
     return {
         "All rows": pd.Series(True, index=frame.index),
-        "Interacting": scored & called,
-        "Not interacting": scored & ~called,
+        INTERACTING: scored & called,
+        NOT_INTERACTING: scored & ~called,
         "With a warning": frame["status"] == Status.WARNING,
         "Not scored": ~scored,
     }[outcome]

@@ -6,17 +6,29 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core.jobs import Job
-from esm2amp_core.predictions import RESULT_COLUMNS
+from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.trust import Seen
 from esm2amp_core.workspace import Workspace
+from pages.components.model_words import JobModel, model_of
 from pages.components.page import error_boundary
 from pages.components.pair_details import show_pair
-from pages.components.result_filter import ORDERS, OUTCOMES, SHOWN_ROWS, ResultFilter
-from pages.components.results import load_results
+from pages.components.prevalence import choose_prevalence, show_expected
+from pages.components.result_filter import (
+    INTERACTING,
+    NOT_INTERACTING,
+    ORDERS,
+    OUTCOMES,
+    SHOWN_ROWS,
+    ResultFilter,
+)
+from pages.components.results import load_results, summarise
 from pages.components.text import count
 
 STATUS_WORDS = {"ok": "ok", "warning": "warning", "error": "not scored"}
+SEEN_WORDS = {Seen.BOTH.value: "both", Seen.ONE.value: "one", Seen.NONE.value: "none"}
 
-
+ROW, TALL_ROW, FIRST_ROWS = 35, 62, 15
+"""Pixels of a row, of one with room for a note, and how many rows are seen at first."""
 REFRESH_SECONDS, REFRESH_SECONDS_LARGE, LARGE = 5, 30, 5_000
 
 
@@ -38,12 +50,33 @@ def _explore(workspace: Workspace, job_id: str) -> None:
             finished = job.state.is_finished
             st.caption("No row was scored." if finished else "Rows appear here as they are done.")
             return
-        matching = choose_filter(job).apply(frame)
+        model = model_of(workspace, job)
+        chosen = choose_filter(job)
+        matching = chosen.apply(frame)
+        prevalence = _expect(job, model, frame, matching, chosen) if job.state.is_finished else None
         shown = matching.head(SHOWN_ROWS)
         st.caption(_shown_words(len(shown), len(matching), len(frame)))
         selected = _show_table(shown, key=f"table-{job.id}")
         if selected is not None:
-            show_pair(workspace, job, shown.iloc[selected])
+            show_pair(workspace, job, shown.iloc[selected], model, prevalence)
+
+
+def _expect(
+    job: Job, model: JobModel, frame: pd.DataFrame, matching: pd.DataFrame, chosen: ResultFilter
+) -> float | None:
+    """Ask for the expected share of interacting pairs and say what follows; None where it cannot be used."""
+    with st.container(border=True):
+        question, answer = st.columns([2, 3], vertical_alignment="center", gap="medium")
+        with question:
+            prevalence = choose_prevalence(job, model)
+        if prevalence is not None:
+            low, high = chosen.probabilities(model.threshold)
+            with answer:
+                show_expected(
+                    model, prevalence, n_called=summarise(frame)["interacting"],
+                    n_selected=int(matching["probability"].notna().sum()), low=low, high=high,
+                )  # fmt: skip
+    return prevalence
 
 
 def choose_filter(job: Job) -> ResultFilter:
@@ -80,7 +113,7 @@ def _shown_words(n_shown: int, n_matching: int, n_all: int) -> str:
 
 def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
     """Draw the rows; the answer is the position of the selected one."""
-    carried = [name for name in shown.columns if name not in RESULT_COLUMNS]
+    carried = PredictionTable(shown).carried
     view = pd.DataFrame(
         {
             "row": shown["row"],
@@ -88,18 +121,22 @@ def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
             "protein_b": shown["protein_b"],
             "probability": shown["probability"],
             "interacts": _call_words(shown),
+            **({"trust_class": shown["trust_class"].map(SEEN_WORDS)} if "trust_class" in shown else {}),
             "status": shown["status"].map(STATUS_WORDS),
             **({"message": shown["message"]} if shown["message"].any() else {}),
             **{name: shown[name] for name in carried},
         }
     )
+    # Notes are whole sentences: higher rows let them run over three lines.
+    row_height = TALL_ROW if shown["message"].head(FIRST_ROWS).any() else ROW
     event = st.dataframe(
         view,
         key=key,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        height=min(38 + 35 * max(len(view), 1), 528),
+        height=min(38 + row_height * max(len(view), 1), 528),
+        row_height=row_height,
         placeholder="–",
         column_config=_columns(),
         alt="Scores of the pairs",
@@ -110,7 +147,8 @@ def _show_table(shown: pd.DataFrame, *, key: str) -> int | None:
 
 
 def _call_words(shown: pd.DataFrame) -> pd.Series:
-    return shown["interacts"].map({True: "interacts", False: "does not"}, na_action="ignore").astype("string")
+    words = {True: INTERACTING.lower(), False: NOT_INTERACTING.lower()}
+    return shown["interacts"].map(words, na_action="ignore").astype("string")
 
 
 def _columns() -> dict[str, object]:
@@ -120,12 +158,16 @@ def _columns() -> dict[str, object]:
         "protein_a": column.TextColumn("Protein A"),
         "protein_b": column.TextColumn("Protein B"),
         "probability": column.ProgressColumn(
-            "Probability", min_value=0, max_value=1, format="%.3f", width="medium",
+            "Probability", min_value=0, max_value=1, format="%.3f", width=170,
             help="How likely the model thinks an interaction is, from 0 to 1.",
         ),
         "interacts": column.TextColumn(
-            "Call", help="interacts: the probability reaches the model's threshold."
+            "Call", help="interacting: the probability reaches the model's threshold."
+        ),
+        "trust_class": column.TextColumn(
+            "Known proteins", help="How many of the two the model has learned from. Select the row to see "
+            "which training proteins they are like, and what that means for the score.",
         ),
         "status": column.TextColumn("Status", help="warning: scored, but read the note."),
-        "message": column.TextColumn("Note", width="large"),
+        "message": column.TextColumn("Note", width=350),
     }  # fmt: skip

@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from esm2amp_core.columns import ColumnMap
+from esm2amp_core.columns import ColumnMap, guess_columns
 from esm2amp_core.errors import PairError, Severity, UserError
+from esm2amp_core.tables import unique_names
 from pages.components import state
 from pages.components.draft import Draft
 from pages.components.page import show_user_error
@@ -17,6 +18,8 @@ PREVIEW_ROWS = 200
 MENDED_ROWS = 50
 """Rows that can be mended in the page at once; the next ones appear when these are right."""
 SHOWN_ISSUES = 1_000
+TALL_ROW, TALLER_ROW = 56, 74
+"""Pixels of a row whose texts run over two lines, and over three."""
 NO_COLUMN = "(none)"
 COLUMN_FIELDS = {"protein_a": "Protein A", "protein_b": "Protein B",
                  "sequence_a": "Sequence of A", "sequence_b": "Sequence of B"}  # fmt: skip
@@ -60,7 +63,7 @@ def _show_counts(draft: Draft) -> None:
 def choose_columns(draft: Draft, *, expanded: bool) -> None:
     """Say which columns hold what, and let the person change it."""
     names = [str(name) for name in draft.raw.frame.columns]
-    now = draft.columns or ColumnMap(None, None)
+    now = draft.columns or guess_columns(draft.raw)
     label = f"Columns: {_column_words(now)}" if draft.columns else "Choose the columns"
     with st.expander(label, expanded=expanded), st.form(f"columns-{state.n_edits()}", border=False):
         places = st.columns(4)
@@ -125,7 +128,7 @@ def show_issues(draft: Draft) -> None:
     text = st.column_config.TextColumn
     st.dataframe(
         table, hide_index=True, alt="Problems of the input", placeholder="all",
-        height=min(38 + 35 * len(table), 388),
+        height=min(38 + TALL_ROW * len(table), 480), row_height=TALL_ROW,
         column_config={"Row": st.column_config.NumberColumn(width=60), "Kind": text(width=70),
                        "Value": text(width=110), "Problem": text(width=460), "What to do": text(width=420)},
     )  # fmt: skip
@@ -147,10 +150,16 @@ def mend_rows(draft: Draft) -> None:
             # Row n of the pairs is line n - 1 of the raw table.
             numbers = pd.Index(bad[:MENDED_ROWS], name="Row")
             rows = draft.raw.frame.iloc[numbers - 1]
+            reason = unique_names([*rows.columns, "Reason"])[-1]
+            reasons = draft.pairs.problems(Severity.ERROR)
+            shown = rows.set_axis(numbers).assign(**{reason: [reasons[row] for row in numbers]})
+            text = st.column_config.TextColumn
             edited = st.data_editor(
-                rows.set_axis(numbers), disabled=["_index"], alt="Rows with errors",
-                column_config={name: st.column_config.TextColumn(width="medium") for name in rows.columns},
-            )  # fmt: skip
+                shown[[reason, *rows.columns]], disabled=["_index", reason], alt="Rows with errors",
+                row_height=TALLER_ROW,
+                column_config={reason: text("Reason", width=420)}
+                | {name: text(width="medium") for name in rows.columns},
+            ).drop(columns=reason)  # fmt: skip
             fasta = st.text_area(
                 "More sequences (FASTA)", height=100, placeholder=">Q00987\nMCNTNMSVPTDGAVTTSQIPASEQETLVRP…"
             )
