@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from esm2amp_core.errors import JobError
 
-PREDICT, DOWNLOAD = "predict", "download"
+PREDICT, EVALUATE, DOWNLOAD = "predict", "evaluate", "download"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,23 @@ class PredictParams(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluateParams(PredictParams):
+    """What measuring a model on labelled pairs needs to know.
+
+    Attributes
+    ----------
+    label : str
+        Column of the pairs that says 1 or 0.
+    n_resamples, seed : int
+        For the intervals.
+    """
+
+    label: str
+    n_resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadParams(Params):
     """What installing a published model needs to know.
 
@@ -99,6 +116,7 @@ class Kind:
 
 KINDS = {
     PREDICT: Kind(run="esm2amp_core.tasks.predict:run", params=PredictParams, page="results"),
+    EVALUATE: Kind(run="esm2amp_core.tasks.evaluate:run", params=EvaluateParams, page="results"),
     DOWNLOAD: Kind(run="esm2amp_core.tasks.download:run", params=DownloadParams, page="models"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,13 @@ def parse_labels(texts: pd.Series) -> np.ndarray:
     return values.to_numpy(np.int64)
 
 
+def find_label_column(names: Iterable[str]) -> str | None:
+    """The column that holds labels, judging by its name; the first of `LABEL_COLUMNS` that there is."""
+    # A carried column whose name is also one of the results' got that ending from `build_pairs`.
+    by_name = {name.strip().lower().removesuffix(" (input)"): name for name in reversed(list(names))}
+    return next((by_name[wanted] for wanted in LABEL_COLUMNS if wanted in by_name), None)
+
+
 def _label_column(names: list[str], label: str, columns: ColumnMap, filename: str) -> str:
     """Name of the column that holds the labels."""
     taken = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
@@ -118,10 +126,8 @@ def _label_column(names: list[str], label: str, columns: ColumnMap, filename: st
                         hint=f"Columns found: {', '.join(map(quoted, names[:20]))}.")
     if not columns.has_header and free:
         return free[0]
-    by_name = {name.strip().lower(): name for name in reversed(free)}
-    for wanted in LABEL_COLUMNS:
-        if wanted in by_name:
-            return by_name[wanted]
+    if (found := find_label_column(free)) is not None:
+        return found
     raise PairError(
         f"{filename} has no column of labels. Columns found: {', '.join(map(quoted, names[:20]))}.",
         hint="Add a column called label: 1 where the two proteins interact, 0 where they do not.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from esm2amp_core.reports import Interval, Report
+from esm2amp_core.reports import Interval, OperatingPoint, Report
 
 MEASURES = {
     "auroc": ("AUROC", "How often an interacting pair is scored above a non-interacting one. Guessing: 0.5; "
@@ -31,10 +31,53 @@ CLASSES = {
     "C3": ("C3: no protein seen", "Both proteins are new to the model: the honest test for a new protein."),
 }
 
+CURVES = {
+    "roc": ("ROC", "Recall against false alarms for every threshold; the dot is the model's. The dashed "
+            "line is guessing."),
+    "precision_recall": ("Precision and recall", "For every threshold, at this table's share of interacting "
+                         "pairs; the dashed line is guessing."),
+    "reliability": ("Reliability", "On the dashed line a pair given 0.7 interacts in 7 of 10 cases. Bars are "
+                    "95 % intervals; the axes show the probabilities that occur."),
+}  # fmt: skip
+"""Title and meaning of each curve."""
+
+COMPARED = ("auroc", "aupr", "accuracy", "mcc", "brier")
+"""Figures by which model and baselines are compared."""
+
+AHEAD = (
+    "A difference whose interval holds 0 is not established. For the Brier score lower is better. Baselines "
+    "call pairs from 0.5."
+)
+RARE = (
+    "Precision, the share of called pairs that interact, falls with how rare interactions are: here for one "
+    "interacting pair per 1, 10, 100 and 1,000 others, from recall and false positive rate, with 95 % "
+    "intervals. Where false alarms are fewer than about 10 pairs it is a guess."
+)
+_FACTS = {
+    "digest": "SHA-256 of the model's card", "n_rows": "rows", "n_scored": "rows scored",
+    "n_left_out": "rows left out", "n_positive": "of the scored, interacting", "n_proteins": "proteins",
+    "n_repeated": "rows that repeat a pair", "classes_from": "proteins seen, according to",
+    "n_train": "training pairs used", "n_also_in_training": "scored pairs that are training pairs",
+    "n_resamples": "resamples of each kind", "n_bins": "intervals of probability", "level": "confidence",
+}  # fmt: skip
+
 INTERVAL = (
     "Behind each figure stands its 95 % interval: resampling proteins, because pairs that share a protein "
     "are not independent. Resampling pairs alone would give intervals that are too narrow."
 )
+
+
+def facts(report: Report) -> dict[str, str]:
+    """How the numbers were made, by names that people know."""
+    groups = (report.model, report.data, report.settings, report.versions)
+    return {_FACTS.get(name, name.replace("_", " ")): str(value)
+            for group in groups for name, value in group.items() if value not in ("", None)}  # fmt: skip
+
+
+def point_words(point: OperatingPoint) -> str:
+    """Which threshold is meant: ``0.527, recall 0.25``."""
+    where = "the model's threshold" if point.name == "threshold" else point.name
+    return f"{point.threshold:.3f}, {where}"
 
 
 def number_words(value: float, digits: int = 3) -> str:

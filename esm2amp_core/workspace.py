@@ -16,13 +16,22 @@ from pathlib import Path
 import pandas as pd
 
 from esm2amp_core import launching
-from esm2amp_core.bundles import Manifest, bundle_digest, find_bundles, locate_bundle, read_manifest
+from esm2amp_core.bundles import (
+    REPORTS,
+    Manifest,
+    bundle_digest,
+    find_bundles,
+    locate_bundle,
+    read_manifest,
+)
 from esm2amp_core.downloads.checkpoint import published_terms
-from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.errors import JobError, PairError, UserError, quoted
 from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
-from esm2amp_core.kinds import DOWNLOAD, PREDICT, DownloadParams, PredictParams
+from esm2amp_core.kinds import DOWNLOAD, EVALUATE, PREDICT, DownloadParams, EvaluateParams, PredictParams
+from esm2amp_core.labelled import parse_labels
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
+from esm2amp_core.reports import find_reports
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import disk
 from esm2amp_core.store.artifacts import Artifacts
@@ -104,6 +113,43 @@ class Workspace:
         JobError
             If there are no pairs, too many, or they cannot be kept.
         """
+        params = PredictParams(**self._how_to_score(pairs, bundle, device, precision))
+        return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
+
+    def submit_evaluation(
+        self,
+        pairs: PairTable,
+        *,
+        label: str,
+        bundle: str = "",
+        title: str = "",
+        device: str = "",
+        precision: str = "",
+    ) -> Job:
+        """Queue pairs to be scored and measured against their labels.
+
+        Parameters
+        ----------
+        label : str
+            Column of the pairs that says 1 or 0, as `parse_labels` reads them.
+        bundle, title, device, precision : str
+            As for `submit_prediction`.
+
+        Raises
+        ------
+        PairError
+            If there is no such column, or a label is missing or not understood.
+        BundleError, JobError
+            As for `submit_prediction`.
+        """
+        if label not in pairs.carried:
+            raise PairError(f"There is no column {quoted(label)}.", hint="Name the column of the labels.")
+        parse_labels(pairs.frame[label])
+        params = EvaluateParams(label=label, **self._how_to_score(pairs, bundle, device, precision))
+        return self.jobs.submit(EVALUATE, params.to_json(), pairs, title=title, owner=self.settings.owner)
+
+    def _how_to_score(self, pairs: PairTable, bundle: str, device: str, precision: str) -> dict[str, str]:
+        """Parameters of a job that scores pairs; refuses too many of them."""
         most = self.settings.max_pairs
         if len(pairs) > most:
             raise JobError(f"The table has {len(pairs):,} rows; at most {most:,} are taken.",
@@ -111,14 +157,14 @@ class Workspace:
         name = bundle or self.settings.bundle
         folder = self.bundle_folder(name)
         read_manifest(folder)
-        params = PredictParams(
-            # The worker may stand in another folder than whoever names a path here.
-            bundle=name if name in find_bundles(self.settings.bundle_folders) else str(folder.absolute()),
-            bundle_digest=bundle_digest(folder),
-            device=device or self.settings.device,
-            precision=precision or self.settings.precision,
-        )
-        return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
+        # The worker may stand in another folder than whoever names a path here.
+        known = name in find_bundles(self.settings.bundle_folders)
+        return {
+            "bundle": name if known else str(folder.absolute()),
+            "bundle_digest": bundle_digest(folder),
+            "device": device or self.settings.device,
+            "precision": precision or self.settings.precision,
+        }
 
     def published_terms(self, architecture: str) -> str:
         """Licence and citation of a published model, asked from where it lies: this uses the network.
@@ -211,6 +257,15 @@ class Workspace:
     def broken_bundles(self) -> dict[str, str]:
         """Why the other models cannot be read, by name."""
         return self._cards()[1]
+
+    def reports(self, bundle: str) -> dict[str, Path]:
+        """Folders of the evaluation reports of an installed model, by name: its own, and this workspace's."""
+        own = self.bundle_folder(bundle) / REPORTS
+        return find_reports([own, self.settings.workspace / REPORTS / Path(bundle).name])
+
+    def report_folder(self, job_id: str) -> Path:
+        """Where the report of a job lies once it is evaluated."""
+        return self.jobs.artifacts.folder / job_id / "report"
 
     def bundle_folder(self, name: str) -> Path:
         """Folder of an installed model.

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.components.evaluation_start import show_job_evaluation
 from pages.components.job_actions import show_actions
 from pages.components.job_choice import choose_job
 from pages.components.job_status import show_status, state_badge
@@ -37,6 +38,7 @@ with page("Results") as workspace:
             show_summary(frame)
             show_meaning(model)
             show_histogram(frame, model)
+            show_job_evaluation(workspace, job)
         heading, downloads = st.columns([2, 5], vertical_alignment="bottom")
         heading.subheader("Pairs", anchor=False)
         if job.state.is_finished and job.n_done:

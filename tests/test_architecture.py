@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
     "workspace": NOUNS | {"store", "launching", "downloads"},
-    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing"},
+    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
                     "selfcheck", "models", "embed", "training", "evaluation"},

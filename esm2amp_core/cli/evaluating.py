@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from esm2amp_core.bundles import TRAINING_PROTEINS
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
 from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
 from esm2amp_core.errors import Severity
@@ -46,7 +45,6 @@ def evaluate(
     from esm2amp_core.evaluation.files import check_free, write_report
     from esm2amp_core.evaluation.numbered import Known
     from esm2amp_core.evaluation.provenance import about_file, about_model
-    from esm2amp_core.reference import TrainingReference
     from esm2amp_core.report_words import verdict
 
     check_free(output)
@@ -60,8 +58,7 @@ def evaluate(
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         scores = predictor.predict(table, report=report).frame
-        manifest, folder = predictor.bundle.manifest, predictor.bundle.folder
-        reference = folder / TRAINING_PROTEINS
+        manifest = predictor.bundle.manifest
         evaluation = measure_scores(
             scores, table.proteins,
             threshold=manifest.threshold,
@@ -69,8 +66,7 @@ def evaluate(
             model=about_model(predictor),
             data=about_file("pairs", pairs) | about_file("sequences", sequences)
             | about_file("train_pairs", train_pairs) | about_file("train_sequences", train_sequences),
-            known=Known(pairs=train,
-                        reference=TrainingReference.load(reference) if reference.is_file() else None),
+            known=Known(pairs=train, reference=predictor.reference),
             settings=EvaluationSettings(n_resamples=resamples, seed=seed),
             report=report,
         )  # fmt: skip

@@ -202,7 +202,7 @@ def _is_enough(labels: np.ndarray) -> bool:
 def _class(name: str, rows: np.ndarray, pairs: NumberedPairs, figures: _Figures) -> ClassFigures:
     labels = pairs.indexed.labels[rows]
     enough = _is_enough(labels)
-    few = f"Fewer than {FEWEST} pairs of one label: figures would say nothing." if len(rows) else "No pair."
+    few = f"Fewer than {FEWEST} pairs of one label: too few for figures." if len(rows) else "No pair here."
     return ClassFigures(
         name=name,
         n_pairs=len(rows),
@@ -219,7 +219,7 @@ def _with_columns(
     """All rows, with their class and what the baselines say of them."""
     table = scores.drop(columns=[CLASS], errors="ignore").copy()
     scored = (table["status"] != Status.ERROR).to_numpy()
-    if groups is not None:
+    if groups is not None and "trust_class" not in table:  # what the scoring told already
         values = np.full(len(table), "", dtype=object)
         values[scored] = groups
         table[CLASS] = values

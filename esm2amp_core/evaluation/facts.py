@@ -53,8 +53,8 @@ def notes(scores: pd.DataFrame, pairs: NumberedPairs) -> tuple[str, ...]:
                      "model may simply remember them. The figures are too good.")
     if pairs.train is None:
         texts.append("The baselines could not be run: they learn from the model's training pairs, and none "
-                     "were given (--train-pairs). Without them it is not known how much of these figures "
-                     "composition, or counting, would reach as well.")
+                     "were given (esm2amp evaluate --train-pairs). So it is not known how much of these "
+                     "figures composition, or counting, would reach as well.")
     if pairs.seen is None:
         texts.append("It is not known which proteins the model was trained on, so the pairs could not be "
                      "told apart by how new their proteins are.")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-CLASSES = ("C1", "C2", "C3")
+from esm2amp_core.trust import Seen
+
+CLASSES = (Seen.BOTH.value, Seen.ONE.value, Seen.NONE.value)
 
 
 def classes(seen: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -7,17 +7,22 @@ from html import escape
 
 from esm2amp_core.evaluation.svg import Chart, forest
 from esm2amp_core.report_words import (
+    AHEAD,
     CLASSES,
+    COMPARED,
+    CURVES,
     INTERVAL,
     MEASURES,
+    RARE,
     difference_words,
+    facts,
     interval_words,
+    point_words,
     verdict,
 )
 from esm2amp_core.reports import PREVALENCES, Interval, Report
 
 SHOWN_LEFT_OUT = 100
-COMPARED = ("auroc", "aupr", "accuracy", "mcc", "brier")
 STYLE = """
 :root{color-scheme:light dark;--ground:#fff;--text:#1c2733;--soft:#5a6875;--edge:#d6dde4;--panel:#f5f7f9;
 --model:#1f6fa8;--other:#d55e00}
@@ -29,13 +34,16 @@ STYLE = """
 body{margin:0 auto;max-width:1000px;padding:2rem 1.25rem 4rem;background:var(--ground);color:var(--text);
 font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}
-p{margin:.4rem 0}.soft,td.soft,figcaption{color:var(--soft)}
+h3{font-size:1rem;margin:1.2rem 0 .1rem}p{margin:.4rem 0}summary{cursor:pointer}
+.soft,td.soft,figcaption{color:var(--soft)}
 .verdict{background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:.7rem 1rem;
 margin:1rem 0}
 .note{border-left:3px solid var(--other);padding:.15rem 0 .15rem .8rem;margin:.6rem 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--edge);vertical-align:top}
-th{font-weight:600}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+th{font-weight:600}td:nth-child(2):not(:last-child){white-space:nowrap}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+td:first-child .soft{display:block;white-space:normal;font-size:.9em}
+.baselines{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:0 2rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:1.2rem}
 figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}
 svg .grid path{stroke:var(--edge);stroke-width:1}svg polyline{fill:none}
@@ -61,12 +69,12 @@ def to_html(report: Report) -> str:
 
 def _head(report: Report) -> str:
     data = report.data
-    facts = (f"{data['n_scored']:,} pairs, {data['n_positive']:,} of them interacting, over "
+    size = (f"{data['n_scored']:,} pairs, {data['n_positive']:,} of them interacting, over "
              f"{data['n_proteins']:,} proteins · {report.created[:10]}")
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in report.notes)
     return (
         f"<h1>{escape(report.title)}</h1>"
-        f'<p class="soft">Model: {escape(str(report.model.get("title", "")))} · {facts}</p>'
+        f'<p class="soft">Model: {escape(str(report.model.get("title", "")))} · {size}</p>'
         f'<div class="verdict">{"".join(f"<p>{escape(words)}</p>" for words in verdict(report))}</div>{notes}'
     )
 
@@ -89,17 +97,10 @@ def _curves(report: Report) -> str:
     pr = Chart("Precision-recall curve", "recall", "precision")
     pr.line((0, 1), (share, share), "chance")
     pr.line(found.recall[1:], found.precision, "curve")
-    reliability = _reliability(report)
-    captions = (
-        (roc, "<b>ROC.</b> Recall against false alarms for every threshold; the dot is the model's. The "
-              "dashed line is guessing."),
-        (pr, "<b>Precision and recall</b> for every threshold, at this table's share of interacting pairs; "
-             "the dashed line is guessing."),
-        (reliability, "<b>Reliability.</b> On the dashed line a pair given 0.7 interacts in 7 of 10 cases. "
-                      "Bars are 95 % intervals; the axes show the probabilities that occur."),
-    )  # fmt: skip
+    charts = {"roc": roc, "precision_recall": pr, "reliability": _reliability(report)}
     figures = "".join(
-        f"<figure>{chart.to_svg()}<figcaption>{words}</figcaption></figure>" for chart, words in captions
+        f"<figure>{charts[name].to_svg()}<figcaption><b>{title}.</b> {escape(words)}</figcaption></figure>"
+        for name, (title, words) in CURVES.items()
     )
     return _section("Curves", "", f'<div class="charts">{figures}</div>')
 
@@ -133,16 +134,11 @@ def _prevalence(report: Report) -> str:
     header = ("Called from", "Finds (recall)", "False alarms", *(f"at {share}" for share in PREVALENCES))
     rows = []
     for point in report.operating_points:
-        where = "the model's threshold" if point.name == "threshold" else point.name
-        rows.append((f"{point.threshold:.3f}, {where}", _percent(point.recall),
+        recall = _percent(point.recall) if point.name == "threshold" else f"{100 * point.recall.value:.0f} %"
+        rows.append((point_words(point), recall,
                      f"{_percent(point.false_positive_rate)}; {point.false_positives:,} pairs",
                      *(_percent(point.precision[share]) for share in PREVALENCES)))  # fmt: skip
-    words = (
-        "Precision, the share of called pairs that interact, falls with how rare interactions are. The last "
-        "columns give it for one interacting pair per 1, 10, 100 and 1,000 others, from recall and false "
-        "positive rate; 95 % intervals below. Where false alarms are fewer than about 10 pairs it is a guess."
-    )
-    return _section("Where interactions are rare", words, _table(header, rows, numbers=range(1, 7)))
+    return _section("Where interactions are rare", RARE, _table(header, rows, numbers=range(1, 7)))
 
 
 def _classes(report: Report) -> str:
@@ -153,9 +149,9 @@ def _classes(report: Report) -> str:
         title, meaning = CLASSES[part.name]
         figures = (interval_words(part.measures[name]) if part.measures else "–"
                    for name in ("auroc", "aupr", "mcc"))
-        rows.append((title, f"{part.n_pairs:,}", f"{part.n_positive:,}", *figures,
-                     f"{meaning} {part.note}".strip()))  # fmt: skip
-    header = ("Class", "Pairs", "Interacting", "AUROC", "AUPR", "MCC", "Meaning")
+        numbers = (f"{part.n_pairs:,}", f"{part.n_positive:,}")
+        rows.append((f"{title}\n{meaning} {part.note}", *numbers, *figures))
+    header = ("Class", "Pairs", "Interacting", "AUROC", "AUPR", "MCC")
     words = ("A model may know a protein without knowing the pair: figures for seen proteins say little "
              f"about new ones. Seen means the very same chain, according to {report.data['classes_from']}.")
     return _section("New and seen proteins", words, _table(header, rows, numbers=range(1, 6)))
@@ -168,21 +164,18 @@ def _baselines(report: Report) -> str:
              *((baseline.title, baseline.measures["auroc"]) for baseline in report.baselines)]  # fmt: skip
     picture = forest("AUROC of the model and the baselines",
                      [(name, found.value, found.low, found.high) for name, found in auroc], 0.5)
-    rows = []
-    for baseline in report.baselines:
-        for number, name in enumerate(COMPARED):
-            rows.append((baseline.title if number == 0 else "", MEASURES[name][0],
-                         interval_words(baseline.measures[name]), difference_words(baseline.difference[name]),
-                         baseline.description if number == 0 else ""))  # fmt: skip
-    words = (
-        f"Trained on {report.data['n_train']:,} training pairs and measured on the same pairs as the model. "
-        "A difference whose interval holds 0 is not established. For the Brier score lower is better. "
-        "Baselines call pairs from 0.5."
-    )
-    header = ("Baseline", "Figure", "Baseline", "Model minus baseline", "What it is")
+    header = ("Figure", "Baseline", "Model minus baseline")
+    tables = "".join(
+        f"<article><h3>{escape(baseline.title)}</h3><p class=soft>{escape(baseline.description)}</p>"
+        + _table(header, [(MEASURES[name][0], interval_words(baseline.measures[name]),
+                           difference_words(baseline.difference[name])) for name in COMPARED], numbers=(1, 2))
+        + "</article>"
+        for baseline in report.baselines
+    )  # fmt: skip
+    words = f"Trained on {report.data['n_train']:,} pairs and measured on the model's test pairs. {AHEAD}"
     return _section("Baselines: what simpler means reach", words,
-                    f"<figure>{picture}<figcaption>AUROC; the dashed line is guessing.</figcaption></figure>"
-                    f"{_table(header, rows, numbers=(2, 3))}")
+                    f"<figure>{picture}<figcaption>AUROC with its 95 % interval; the dashed line is guessing."
+                    f'</figcaption></figure><div class="baselines">{tables}</div>')
 
 
 def _left_out(report: Report) -> str:
@@ -192,22 +185,16 @@ def _left_out(report: Report) -> str:
             for row in report.left_out[:SHOWN_LEFT_OUT]]
     more = len(report.left_out) - len(rows)
     words = f"The first {SHOWN_LEFT_OUT}; scores.csv lists {more:,} more." if more else ""
-    return _section("Rows left out", words, _table(("Row", "Protein A", "Protein B", "Reason"), rows))
+    table = _table(("Row", "Protein A", "Protein B", "Reason"), rows, numbers=(0,))
+    summary = f"{len(report.left_out):,} rows, each with its reason"
+    return _section("Rows left out", words, f"<details><summary>{summary}</summary>{table}</details>")
 
 
 def _provenance(report: Report) -> str:
-    groups = (report.model, report.data, report.settings, report.versions)
-    rows = [(name.replace("_", " "), f"<code>{escape(_plain(value))}</code>")
-            for group in groups for name, value in group.items() if value not in ("", None)]  # fmt: skip
-    body = "".join(f"<tr><td>{escape(name)}</td><td>{value}</td></tr>" for name, value in rows)
+    body = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(value)}</code></td></tr>"
+                   for name, value in facts(report).items())
     words = "The same seed on the same machine gives the same numbers."
     return _section("How these numbers were made", words, f'<div class="scroll"><table>{body}</table></div>')
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {inner}" for key, inner in value.items())
-    return str(value)
 
 
 def _percent(interval: Interval) -> str:
@@ -222,13 +209,13 @@ def _section(title: str, words: str, body: str) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = (1,)) -> str:
-    """A table; columns in `numbers` are aligned to the right, a line break in a cell is kept."""
+    """A table; columns in `numbers` are aligned to the right."""
     right = set(numbers)
 
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
             f"<{tag}{' class=number' if place in right else ''}>{text}</{tag}>"
-            for place, text in enumerate(escape(str(cell)).replace("\n", "<br>") for cell in row)
+            for place, text in enumerate(map(_cell, row))
         )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
@@ -236,3 +223,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterab
     return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
+def _cell(text: str) -> str:
+    """What stands after a line break is small print."""
+    first, _, second = (escape(part) for part in str(text).partition("\n"))
+    return f'{first}<br><span class="soft">{second}</span>' if second.strip() else first

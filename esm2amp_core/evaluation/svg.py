@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from math import ceil, floor
 
 WIDTH, HEIGHT = 340, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 46
@@ -116,7 +117,7 @@ def ticks(low: float, high: float, at_most: int = 6) -> list[float]:
     for power in range(-6, 7):
         for step in (1, 2, 2.5, 5):
             size = step * 10.0**power
-            first, last = -int(-low // size), int(high // size)
+            first, last = ceil(low / size - 1e-9), floor(high / size + 1e-9)
             if 0 < last - first + 1 <= at_most:
                 return [round(number * size, 9) for number in range(first, last + 1)]
     return [low, high]

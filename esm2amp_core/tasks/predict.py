@@ -49,7 +49,8 @@ def run(work: Work) -> None:
         job.id, params.to_json(), message=CHANGED.format(params.bundle) if changed else "", worker=work.worker
     )
     for frame in predictor.batches(pairs, done=done, trust=True, report=work.report):
-        work.save(frame)
+        if len(frame):  # none are left where the worker before died after the last row
+            work.save(frame)
 
 
 def _predictor(folder: Path, digest: str, settings: Settings, device: str, precision: str) -> Predictor:
