@@ -148,7 +148,7 @@ def fit(
     """
     device = next(classifier.parameters()).device
     train, valid = train.to(device), valid.to(device)
-    run = _Run(classifier, settings, choose_arithmetic(settings.precision, device))
+    run = Run(classifier, settings, choose_arithmetic(settings.precision, device))
     if checkpoint is not None:
         facts = _facts(run, train, valid, facts or {})
         if state := load_checkpoint(checkpoint, facts):
@@ -165,7 +165,7 @@ def fit(
     return run.result
 
 
-class _Run:
+class Run:
     """A training run between two epochs."""
 
     def __init__(self, classifier: Classifier, settings: FitSettings, arithmetic: torch.dtype) -> None:
@@ -195,7 +195,7 @@ class _Run:
         """Train for one epoch, validate, remember the best weights."""
         torch.manual_seed(derive_seed(self.settings.seed, self.epoch))
         rate = self.optimiser.param_groups[0]["lr"]
-        train_loss = self._read_all(train, loss, progress)
+        train_loss = self.read_all(train, loss, progress)
         self.epoch += 1
         kept = self.classifier if self.average is None else self.average.module
         logits, labels = score(kept, valid, arithmetic=self.arithmetic), valid.labels.cpu().numpy()
@@ -212,7 +212,7 @@ class _Run:
         self.result.history.append(entry)
         return entry
 
-    def _read_all(self, train: LabelledPairs, loss: Loss, progress: Report) -> float:
+    def read_all(self, train: LabelledPairs, loss: Loss, progress: Report = silent) -> float:
         """Read every training pair once, in random order; the mean loss."""
         self.classifier.train()
         if not self.classifier.is_symmetric:
@@ -290,7 +290,7 @@ def score(
 
 
 def _facts(
-    run: _Run, train: LabelledPairs, valid: LabelledPairs, others: Mapping[str, Any]
+    run: Run, train: LabelledPairs, valid: LabelledPairs, others: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What decides the outcome of a run."""
     weights = hashlib.sha256()
