@@ -6,6 +6,8 @@ Read in this order:
   every problem of every row;
 - `embed`: ESM-2 turns a sequence into one vector per residue; `features` pools them into tokens;
 - `bundles` and `models`: trained classifiers that turn a pair's tokens into a logit;
+- `calibration`, `operating`, `reference`: what a bundle knows besides its weights: what a logit is worth, how
+  many true and false pairs reach a threshold, which proteins it was trained on; `trust` puts that in words;
 - `predictor`: the above in one object, from pairs to a `predictions` table; `exports` writes it;
 - `jobs`, `kinds`, `store`, `tasks`, `workspace`: the same work queued, done by one worker, found again later;
 - `downloads`, `installing`, `selfcheck`: how a published model comes in, and whether one is sound;

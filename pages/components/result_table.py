@@ -22,13 +22,13 @@ from pages.components.result_filter import (
     ResultFilter,
 )
 from pages.components.results import load_results, summarise
-from pages.components.text import count
+from pages.components.text import TALL_ROW, count
 
 STATUS_WORDS = {"ok": "ok", "warning": "warning", "error": "not scored"}
 SEEN_WORDS = {Seen.BOTH.value: "both", Seen.ONE.value: "one", Seen.NONE.value: "none"}
 
-ROW, TALL_ROW, FIRST_ROWS = 35, 62, 15
-"""Pixels of a row, of one with room for a note, and how many rows are seen at first."""
+ROW, FIRST_ROWS = 35, 15
+"""Pixels of a row, and how many are seen at first."""
 REFRESH_SECONDS, REFRESH_SECONDS_LARGE, LARGE = 5, 30, 5_000
 
 

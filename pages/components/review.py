@@ -12,14 +12,12 @@ from esm2amp_core.tables import unique_names
 from pages.components import state
 from pages.components.draft import Draft
 from pages.components.page import show_user_error
-from pages.components.text import count, literal
+from pages.components.text import TALL_ROW, count, literal
 
 PREVIEW_ROWS = 200
 MENDED_ROWS = 50
 """Rows that can be mended in the page at once; the next ones appear when these are right."""
 SHOWN_ISSUES = 1_000
-TALL_ROW, TALLER_ROW = 56, 74
-"""Pixels of a row whose texts run over two lines, and over three."""
 NO_COLUMN = "(none)"
 COLUMN_FIELDS = {"protein_a": "Protein A", "protein_b": "Protein B",
                  "sequence_a": "Sequence of A", "sequence_b": "Sequence of B"}  # fmt: skip
@@ -156,7 +154,7 @@ def mend_rows(draft: Draft) -> None:
             text = st.column_config.TextColumn
             edited = st.data_editor(
                 shown[[reason, *rows.columns]], disabled=["_index", reason], alt="Rows with errors",
-                row_height=TALLER_ROW,
+                row_height=TALL_ROW,
                 column_config={reason: text("Reason", width=420)}
                 | {name: text(width="medium") for name in rows.columns},
             ).drop(columns=reason)  # fmt: skip

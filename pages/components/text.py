@@ -11,6 +11,8 @@ import streamlit as st
 
 # Invisible, takes no room, and keeps Streamlit from reading :material/home:, :smile: or -> as a picture.
 WORD_JOINER = "\u2060"
+TALL_ROW = 66
+"""Pixels of a table's row in which a text runs over three lines; below 64 Streamlit cuts it after one."""
 
 
 def literal(text: str, *, limit: int = 0) -> str:
