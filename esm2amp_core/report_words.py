@@ -51,7 +51,8 @@ AHEAD = (
 RARE = (
     "Precision, the share of called pairs that interact, falls with how rare interactions are: here for one "
     "interacting pair per 1, 10, 100 and 1,000 others, from recall and false positive rate, with 95 % "
-    "intervals. Where false alarms are fewer than about 10 pairs it is a guess."
+    "intervals. Where false alarms are fewer than about 10 pairs it is a guess; where there were none, the "
+    "lower bound assumes three."
 )
 _FACTS = {
     "digest": "SHA-256 of the model's card", "n_rows": "rows", "n_scored": "rows scored",

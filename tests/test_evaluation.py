@@ -124,6 +124,16 @@ def test_without_training_pairs_the_report_says_that_baselines_could_not_be_run(
     assert any("not known which proteins" in note for note in report.notes)
 
 
+def test_no_false_alarm_seen_does_not_mean_that_there_is_none():
+    report = make_evaluation(strength=9.0, n_resamples=40).report  # labels and scores agree
+    point, n_negative = report.operating_points[0], 200 - report.data["n_positive"]
+    assert point.false_positives == 0
+    assert (point.false_positive_rate.value, point.false_positive_rate.high) == (0, 3 / n_negative)
+    assert_allclose(point.precision["1:100"].low, 1 / (1 + 100 * 3 / n_negative))
+    assert point.precision["1:100"].high == 1
+    assert all(np.isnan(low) for low in report.curves.bin_observed_low)
+
+
 # ---------------------------------------------------------------- classes
 
 

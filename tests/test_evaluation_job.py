@@ -158,6 +158,8 @@ def test_models_list_their_reports_and_open_them(workspace):
 
 def test_a_report_that_is_not_there_or_damaged_is_told_in_words(workspace):
     assert "has no report" in words(visit("models", model="starter", report="x"))
+    elsewhere = str(workspace.bundle_folder("starter"))
+    assert "has no report" in words(visit("models", model=elsewhere, report="bad"))
     folder = workspace.bundle_folder("starter") / "reports" / "bad"
     folder.mkdir(parents=True)
     (folder / REPORT).write_text("{}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,18 +64,34 @@ def operating_points(ranking: Ranking, replicates: Replicates) -> tuple[Operatin
         def interval(key: str) -> Interval:
             return replicates.interval(key, float(estimates[key][0]), low=0, high=1)
 
-        points.append(
-            OperatingPoint(
-                name=name,
-                threshold=float(ranking.threshold if name == "threshold" else ranking.scores[place]),
-                true_positives=int(true[0, place]) if place >= 0 else 0,
-                false_positives=int(false[0, place]) if place >= 0 else 0,
-                recall=interval(f"recall {name}"),
-                false_positive_rate=interval(f"false_positive_rate {name}"),
-                precision={share: interval(f"precision {name} {share}") for share in PREVALENCES},
-            )
+        point = OperatingPoint(
+            name=name,
+            threshold=float(ranking.threshold if name == "threshold" else ranking.scores[place]),
+            true_positives=int(true[0, place]) if place >= 0 else 0,
+            false_positives=int(false[0, place]) if place >= 0 else 0,
+            recall=interval(f"recall {name}"),
+            false_positive_rate=interval(f"false_positive_rate {name}"),
+            precision={share: interval(f"precision {name} {share}") for share in PREVALENCES},
         )
+        points.append(point if point.false_positives else _none_seen(point, int(false[0, -1])))
     return tuple(points)
+
+
+def _none_seen(point: OperatingPoint, n_negative: int) -> OperatingPoint:
+    """The point where no false positive was seen: no resampling shows one, yet there may be some.
+
+    Up to 3 in `n_negative` are compatible with none (Hanley and Lippman-Hand, JAMA 1983;249:1743).
+    """
+    highest = min(3 / n_negative, 1.0)
+    lowest = {share: float(precision_at(np.array(point.recall.value), np.array(highest), share))
+              for share in PREVALENCES}  # fmt: skip
+    return replace(
+        point,
+        false_positive_rate=Interval(0.0, 0.0, highest),
+        precision={share: replace(found, low=min(lowest[share], found.value),
+                                  high=1.0 if point.true_positives else found.value)
+                   for share, found in point.precision.items()},
+    )  # fmt: skip
 
 
 def observed_shares(ranking: Ranking, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -99,7 +116,9 @@ def curves(ranking: Ranking, replicates: Replicates) -> Curves:
     bins = bin_of(ranking.probabilities)
     occupied = np.unique(bins)
     shares = {name: float(values[0]) for name, values in observed_shares(ranking).items()}
-    intervals = [replicates.interval(name, value, low=0, high=1) for name, value in shares.items()]
+    # Where all pairs of an interval are alike, resampling them shows nothing else.
+    intervals = [replicates.interval(name, value, low=0, high=1) if 0 < value < 1 else Interval(value)
+                 for name, value in shares.items()]
     return Curves(
         thresholds=ranking.scores[kept].tolist(),
         recall=[0.0, *recall],

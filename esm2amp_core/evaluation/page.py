@@ -44,6 +44,7 @@ th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(
 th{font-weight:600}td:nth-child(2):not(:last-child){white-space:nowrap}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td:first-child .soft{display:block;white-space:normal;font-size:.9em}
 .baselines{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:0 2rem}
+.baselines table{font-size:.9em}th:last-child,td:last-child{padding-right:0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:1.2rem}
 figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}
 svg .grid path{stroke:var(--edge);stroke-width:1}svg polyline{fill:none}

@@ -45,10 +45,9 @@ def show_report(folder: Path) -> None:
         If it cannot be read.
     """
     report = read_report(folder)
-    for words in verdict(report):
-        st.markdown(literal(words))
-    for note in report.notes:
-        st.info(literal(note), icon=":material/info:")
+    st.markdown("  \n".join(map(literal, verdict(report))))
+    if report.notes:
+        st.info("\n\n".join(map(literal, report.notes)), icon=":material/info:")
     _headlines(report)
     _curves(report)
     if report.baselines:

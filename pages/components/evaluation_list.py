@@ -19,7 +19,8 @@ def show_chosen_report(workspace: Workspace) -> bool:
     if not (model and name):
         return False
     st.page_link(MODELS, label="All models", icon=":material/arrow_back:")
-    reports = workspace.reports(model)
+    # Installed models only: an address must not lead into other folders.
+    reports = workspace.reports(model) if model in workspace.bundles() else {}
     if name not in reports:
         st.error(f"The model {literal(model)} has no report {literal(name)}.")
         return True

@@ -1,0 +1,126 @@
+"""``esm2amp evaluate`` as scripts rely on it."""
+
+import gzip
+import sys
+
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from report_samples import make_pairs, make_proteins
+from sklearn import metrics
+from tiny import make_encoder
+from tiny_bundle import WIDTH, make_bundle
+
+from esm2amp_core.bundles import bundle_digest, file_digest
+from esm2amp_core.cli.main import main
+from esm2amp_core.reference import TrainingReference
+from esm2amp_core.reports import REPORT, REPORT_PAGE, TABLES, read_report
+
+PROTEINS = make_proteins(20)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("installed")
+    make_encoder(folder / "encoder", width=WIDTH)
+    make_bundle(folder / "models" / "starter", folder / "encoder")
+    seen = TrainingReference.of(list(PROTEINS.values())[:12])
+    make_bundle(folder / "models" / "telling", folder / "encoder",
+                extras={"training_proteins.npz": seen.to_bytes()})
+    return folder
+
+
+@pytest.fixture
+def evaluate(installed, tmp_path, monkeypatch, capsys):
+    """Run `esm2amp evaluate` on 80 labelled pairs: exit code, standard output, standard error."""
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("ESM2AMP_MODELS", str(installed / "models"))
+    monkeypatch.chdir(tmp_path)
+    make_pairs(PROTEINS, 80).frame.drop(columns="row").to_csv("pairs.tsv", sep="\t", index=False)
+    make_pairs(PROTEINS, 90, seed=7).frame.drop(columns="row").to_csv("train.tsv", sep="\t", index=False)
+    rows = [f"{name}\t{protein.sequence}" for name, protein in PROTEINS.items()]
+    with gzip.open("proteins.tsv.gz", "wt") as file:
+        file.write("\n".join(["protein\tsequence", *rows]) + "\n")
+
+    def run(*arguments, pairs="pairs.tsv", sequences="proteins.tsv.gz", output="report"):
+        command = ["esm2amp", "evaluate", "--pairs", pairs, "--sequences", sequences, "-o", output,
+                   "--resamples", "100", *arguments]  # fmt: skip
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        said = capsys.readouterr()
+        return exit_.value.code or 0, said.out, said.err
+
+    return run
+
+
+def test_a_report_is_written_with_its_provenance(evaluate, tmp_path, installed):
+    code, said, _ = evaluate("--title", "Mine")
+    assert code == 0 and "AUROC" in said and "baselines could not be run" in said
+    folder = tmp_path / "report"
+    assert {path.name for path in folder.iterdir()} == {REPORT, REPORT_PAGE, *TABLES}
+    report = read_report(folder)
+    assert report.title == "Mine"
+    assert report.model["digest"] == bundle_digest(installed / "models" / "starter")
+    assert report.data["pairs_sha256"] == file_digest(tmp_path / "pairs.tsv")
+    assert report.data["sequences_sha256"] == file_digest(tmp_path / "proteins.tsv.gz")
+    scores = pd.read_csv(folder / "scores.csv")
+    assert_allclose(report.measures["auroc"].value,
+                    metrics.roc_auc_score(scores["label"], scores["probability"]), atol=1e-9)
+
+
+def test_training_pairs_bring_baselines_and_classes(evaluate, tmp_path):
+    assert evaluate("--train-pairs", "train.tsv")[0] == 0
+    report = read_report(tmp_path / "report")
+    assert [baseline.name for baseline in report.baselines] == [
+        "identity", "single_protein", "amino_acids", "dipeptides",
+    ]  # fmt: skip
+    assert report.data["n_train"] == 90
+    assert sum(part.n_pairs for part in report.classes) == 80
+
+
+def test_the_models_own_list_of_training_proteins_decides_what_was_seen(evaluate, tmp_path):
+    assert evaluate("--bundle", "telling", "--train-pairs", "train.tsv")[0] == 0
+    report = read_report(tmp_path / "report")
+    assert "stored with the model" in report.data["classes_from"]
+    seen = set(list(PROTEINS)[:12])
+    frame = make_pairs(PROTEINS, 80).frame
+    expected = (frame["protein_a"].isin(seen) & frame["protein_b"].isin(seen)).sum()
+    assert report.classes[0].n_pairs == expected
+
+
+def test_rows_without_a_sequence_are_left_out_told_and_change_the_exit_code(evaluate, tmp_path):
+    frame = pd.read_csv("pairs.tsv", sep="\t")
+    frame.loc[3, "protein_a"] = "UNKNOWN"
+    frame.to_csv("pairs.tsv", sep="\t", index=False)
+    code, said, notes = evaluate()
+    assert code == 3 and "1 of 80 rows" in said and "row 4" in notes
+    report = read_report(tmp_path / "report")
+    assert [row["row"] for row in report.left_out] == [4] and report.data["n_scored"] == 79
+
+
+def test_what_stands_there_is_never_replaced(evaluate, tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "thesis.txt").write_text("mine")
+    code, _, notes = evaluate()
+    assert code == 2 and "exists already" in notes
+    assert (tmp_path / "report" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("change, told", [
+    (lambda frame: frame.drop(columns="label"), "no column of labels"),
+    (lambda frame: frame.assign(label="maybe"), "no usable label"),
+    (lambda frame: frame.assign(label=1), "All 80 pairs"),
+])  # fmt: skip
+def test_tables_that_allow_no_figures_are_refused_in_words(evaluate, tmp_path, change, told):
+    change(pd.read_csv("pairs.tsv", sep="\t")).to_csv("pairs.tsv", sep="\t", index=False)
+    code, _, notes = evaluate()
+    assert code == 2 and told in notes and "Traceback" not in notes
+    assert not (tmp_path / "report").exists()
+
+
+def test_files_that_are_not_there_are_told(evaluate):
+    code, _, notes = evaluate(pairs="absent.tsv")
+    assert code == 2 and "absent.tsv" in notes
+    code, _, notes = evaluate("--train-pairs", "absent.tsv")
+    assert code == 2 and "absent.tsv" in notes
