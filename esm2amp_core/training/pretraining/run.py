@@ -1,4 +1,4 @@
-"""Pre-training of a small ESM-2 on sequences and annotations, resumable at every checkpoint.
+"""Pre-training of a small ESM-2 on sequences, resumable at every checkpoint.
 
 Each batch is a function of the seed and its number alone, so that a run that was stopped and
 resumed reads the same residues under the same masks as one that was not. Windows of a batch
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from transformers import EsmConfig, EsmForMaskedLM, EsmTokenizer
 
 from esm2amp_core.embed.alphabet import MASK, PAD, VOCABULARY
-from esm2amp_core.training.pretraining.annotations import Tasks
 from esm2amp_core.training.pretraining.objectives import Objectives
 from esm2amp_core.training.pretraining.windows import Windows
 
@@ -41,10 +41,8 @@ class PretrainSettings:
         Tokens per batch, whatever the window.
     peak_rate, warmup, weight_decay, clip
         AdamW: highest learning rate, share of the run to reach it, decay of matrices, gradient norm.
-    annotated_share : float
-        Share of the residues read that belong to annotated proteins.
     favour : tuple of (str, float)
-        Sources of the other sequences whose name starts so are drawn that many times as often.
+        Sources whose name starts so are drawn that many times as often.
     steps : int
         Length of the run; 0 where `minutes` counts.
     minutes : float
@@ -53,18 +51,17 @@ class PretrainSettings:
     seed : int
     """
 
-    layers: int = 6
+    layers: int = 4
     width: int = 256
-    heads: int = 4
+    heads: int = 8
     feed_forward: int = 1024
-    windows: tuple[tuple[int, float], ...] = ((128, 0.15), (256, 0.4), (384, 0.2), (512, 0.25))
+    windows: tuple[tuple[int, float], ...] = ((128, 0.2), (256, 0.4), (512, 0.4))
     batch_tokens: int = 4096
-    peak_rate: float = 8e-4
+    peak_rate: float = 1e-3
     warmup: float = 0.04
     weight_decay: float = 0.01
     clip: float = 1.0
-    annotated_share: float = 0.65
-    favour: tuple[tuple[str, float], ...] = (("human", 3.0), ("multispecies", 2.0))
+    favour: tuple[tuple[str, float], ...] = (("human", 4.0), ("multispecies", 2.0), ("maetschke_Mmusc", 3.0))
     steps: int = 0
     minutes: float = 0.0
     seed: int = 0
@@ -151,7 +148,7 @@ class Run:
         os.replace(part, path)
 
     @classmethod
-    def open(cls, settings: PretrainSettings, tasks: Tasks, path: Path) -> Run:
+    def open(cls, settings: PretrainSettings, path: Path) -> Run:
         """Begin a run, or go on from its checkpoint.
 
         Raises
@@ -159,7 +156,7 @@ class Run:
         ValueError
             If the checkpoint was made with other settings.
         """
-        objectives = Objectives(build_encoder(settings), tasks)
+        objectives = Objectives(build_encoder(settings))
         run = cls(settings, objectives, build_optimiser(objectives, settings))
         if path.exists():
             saved = torch.load(path, weights_only=True)
@@ -211,6 +208,8 @@ def pretrain(
         Leave after so many steps, as an interruption would, but with a checkpoint.
     """
     losses_of = run.objectives
+    if run.step == 0:
+        losses_of.measure(train)
     fused = torch.compile(losses_of, dynamic=False) if compiled else losses_of
     last_saved, losses, first_step = time.monotonic(), [], run.step
     while run.progress < 1 and (stop_after is None or run.step - first_step < stop_after):
@@ -246,3 +245,8 @@ def export_encoder(run: Run, folder: Path) -> None:
     vocabulary = folder / "vocab.txt"
     vocabulary.write_text("\n".join(VOCABULARY) + "\n", encoding="ascii")
     EsmTokenizer(str(vocabulary), model_max_length=1026).save_pretrained(folder)
+
+
+def save_description(run: Run, path: Path) -> None:
+    """Write the linear read-out of the channels, as standardised: ``weight`` (C, D) and ``bias`` (C,)."""
+    save_file(run.objectives.describe.state_dict(), path)

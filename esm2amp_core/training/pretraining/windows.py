@@ -1,4 +1,4 @@
-"""Batches of masked windows, each a function of the seed and its number alone."""
+"""Batches of windows, each a function of the seed and its number alone."""
 
 from __future__ import annotations
 
@@ -9,44 +9,39 @@ import torch
 from torch import Tensor
 
 from esm2amp_core.embed.alphabet import CLS, EOS, MASK, VOCABULARY
-from esm2amp_core.training.pretraining.annotations import RESIDUE_UNKNOWN, UNKNOWN, Annotations
 from esm2amp_core.training.pretraining.corpus import Corpus
+from esm2amp_core.training.pretraining.environment import LETTERS, OTHER, environments
 
 FIRST_LETTER, N_STANDARD = VOCABULARY.index("L"), 20
 # ESM-2 rescales embeddings for a share of 0.15 * 0.8 masked tokens; training has to match it.
 MASKED_SHARE, REPLACED_BY_MASK, REPLACED_BY_LETTER = 0.15, 0.8, 0.1
-AT_START, AT_END = 0.45, 0.15
+MASKED_WINDOWS = 0.25
+"""Share of a batch's windows in which residues are hidden and to be filled in; the others are described."""
+AT_START, AT_END = 0.35, 0.15
 """Share of windows that begin with the protein, where targeting signals lie, and that end with it."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B windows of T tokens, what was hidden in them, and what is known of their proteins.
+    """B windows of T tokens; in the first of them residues are hidden, the others are to be described.
 
     Attributes
     ----------
     tokens : Tensor, dtype=int64, shape=(B, T)
         After masking.
     positions, targets : Tensor, dtype=int64, shape=(M,)
-        Masked positions in the flattened tokens, the same count in every row; what stood there.
-    covered : Tensor, dtype=float32, shape=(B,)
-        Share of the protein inside the window: how much its annotations count.
-    classes : Tensor, dtype=int64, shape=(B, n_tasks)
-    terms : Tensor, dtype=float32, shape=(B, n_terms)
-    melting : Tensor, dtype=float32, shape=(B,)
-    structure, binding : Tensor, dtype=uint8, shape=(B, T)
-        As in `Annotations`.
+        Masked positions in the flattened tokens, the same count in every masked row; what stood there.
+    present : Tensor, dtype=bool, shape=(B', T)
+        Residues, not <cls> and <eos>, of the last B' windows.
+    described : Tensor, dtype=float32, shape=(B', T, N_CHANNELS)
+        Their surroundings; see `environment`.
     """
 
     tokens: Tensor
     positions: Tensor
     targets: Tensor
-    covered: Tensor
-    classes: Tensor
-    terms: Tensor
-    melting: Tensor
-    structure: Tensor
-    binding: Tensor
+    present: Tensor
+    described: Tensor
 
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in the order of the fields."""
@@ -54,13 +49,11 @@ class Batch:
 
 
 class Windows:
-    """Windows of a corpus whose last proteins are annotated, by batch number.
+    """Windows of a corpus, by batch number.
 
     Parameters
     ----------
     corpus : Corpus
-    annotations : Annotations
-        Of the corpus's last ``len(annotations)`` proteins.
     lengths : tuple of (int, float)
         Window lengths in tokens, and the share of batches of each.
     batch_tokens : int
@@ -69,17 +62,13 @@ class Windows:
     """
 
     def __init__(
-        self, corpus: Corpus, annotations: Annotations, lengths: tuple[tuple[int, float], ...],
-        batch_tokens: int, seed: int,
+        self, corpus: Corpus, lengths: tuple[tuple[int, float], ...], batch_tokens: int, seed: int
     ) -> None:
-        self.corpus, self.annotations, self.seed = corpus, annotations, seed
+        self.corpus, self.seed = corpus, seed
         self.lengths, self.batch_tokens = [length for length, _ in lengths], batch_tokens
         shares = np.array([share for _, share in lengths])
         self.shares = shares / shares.sum()
         self.draws = [self._drawing_table(length) for length in self.lengths]
-        self.first_annotated = len(corpus) - len(annotations)
-        self.structure = self._residue_codes(annotations.structure)
-        self.binding = self._residue_codes(annotations.binding)
 
     def _drawing_table(self, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Proteins that fill the window, and their cumulative probabilities."""
@@ -90,14 +79,6 @@ class Windows:
         weights = self.corpus.weights[rows] * np.minimum(self.corpus.lengths[rows], 1024)
         return rows, np.cumsum(weights) / weights.sum()
 
-    def _residue_codes(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Codes of every token of the corpus: ndarray, dtype=uint8, shape=(total,)."""
-        spread = np.full(len(self.corpus.tokens), RESIDUE_UNKNOWN, np.uint8)
-        for row, values in enumerate(codes, start=self.first_annotated):
-            start = self.corpus.offsets[row] + 1  # after <cls>
-            spread[start : start + len(values)] = values
-        return spread
-
     def __getitem__(self, number: int) -> Batch:
         """Batch by number, whatever was read before."""
         random = np.random.default_rng([self.seed, number])
@@ -107,22 +88,20 @@ class Windows:
         """A batch of the window length number `kind`."""
         T = self.lengths[kind]
         rows, cumulative = self.draws[kind]
-        B = max(1, self.batch_tokens // T)
+        B = max(2, self.batch_tokens // T)
         chosen = rows[np.minimum(np.searchsorted(cumulative, random.random(B)), len(rows) - 1)]
-        lengths = self.corpus.lengths[chosen]
-        starts = self.corpus.offsets[chosen] + cut_windows(lengths - T, random)
-        where = starts[:, None] + np.arange(T)                                              # (B, T)
-        masked = mask_tokens(self.corpus.tokens[where].astype(np.int64), random)
-        known = chosen >= self.first_annotated
-        row = np.where(known, chosen - self.first_annotated, 0)
-        annotations = (
-            np.where(known[:, None], self.annotations.classes[row], UNKNOWN),
-            np.where(known[:, None], self.annotations.terms[row], np.float32(np.nan)),
-            np.where(known, self.annotations.melting[row], np.float32(np.nan)),
-            self.structure[where], self.binding[where],
-        )
-        covered = torch.from_numpy((T / lengths).astype(np.float32))
-        return Batch(*masked, covered, *map(torch.from_numpy, annotations))
+        starts = self.corpus.offsets[chosen] + cut_windows(self.corpus.lengths[chosen] - T, random)
+        tokens = self.corpus.tokens[starts[:, None] + np.arange(T)].astype(np.int64)        # (B, T)
+        n_masked = max(1, round(MASKED_WINDOWS * B))
+        masked, positions, targets = mask_tokens(tokens[:n_masked], random)
+        whole = tokens[n_masked:]
+        present = (whole != CLS) & (whole != EOS)
+        described = environments(_LETTER_OF_TOKEN[whole], present)
+        return Batch(torch.cat([masked, torch.from_numpy(whole)]), positions, targets,
+                     torch.from_numpy(present), torch.from_numpy(described))
+
+
+_LETTER_OF_TOKEN = np.array([LETTERS.index(token) if token in LETTERS else OTHER for token in VOCABULARY])
 
 
 def cut_windows(slack: np.ndarray, random: np.random.Generator) -> np.ndarray:
