@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "downloads": NOUNS | {"models"},
     "predictor": NOUNS | {"embed", "models"},
     "selfcheck": NOUNS | {"predictor"},
+    "splitting": NOUNS,
     "evaluation": NOUNS | {"exports", "predictor"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
@@ -54,7 +55,7 @@ MAY_IMPORT = {
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
-                    "selfcheck", "models", "embed", "training", "evaluation"},
+                    "selfcheck", "models", "embed", "training", "evaluation", "splitting"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from esm2amp_core import __version__
-from esm2amp_core.cli import evaluating, jobs, models, predicting, training
+from esm2amp_core.cli import evaluating, jobs, models, predicting, splitting, training
 from esm2amp_core.cli.console import NOTES, OUTPUT
 from esm2amp_core.errors import UserError
 
@@ -32,6 +32,7 @@ app.command()(evaluating.evaluate)
 app.command()(training.train)
 app.command()(training.tune)
 app.command()(training.compare)
+app.command()(splitting.split)
 app.add_typer(models.app, name="models", help="Installed models: list, show, check, import, download.")
 app.add_typer(jobs.app, name="jobs", help="The job history of the app.")
 app.command()(jobs.worker)
