@@ -33,6 +33,7 @@ ARCHITECTURE_TITLES = {
     "gru": "ESM2_GRU: a recurrent network over the segments",
     "mean": "Mean of the segments, without attention",
     "dpm": "ESM2_DPM: one mean vector per protein",
+    "siamese": "Siamese: each protein summed up from its segments, then the two compared",
 }
 """What each of `models.ARCHITECTURES` is, for people."""
 PUBLISHED_ARCHITECTURES = ("amps", "amp_cse", "dpm", "gru")

@@ -15,15 +15,24 @@ SMALL = {
     "gru": {"width": WIDTH, "layers": 3, "hidden1": 12, "hidden2": 6},
     "mean": {"width": WIDTH, "hidden1": 12, "hidden2": 6},
     "dpm": {"width": WIDTH, "hidden1": 20, "hidden2": 12, "hidden3": 6},
+    "siamese": {"width": WIDTH, "layers": 2, "heads": 8, "feedforward": 24, "readout": 16, "hidden1": 12,
+                "embedding": 10, "hidden2": 6},
 }
-SYMMETRIC = ["amps", "amp_cse", "mean"]
+SETS = ["amps", "amp_cse", "mean"]
+"""Those to which every order of the tokens is the same."""
+SYMMETRIC = [*SETS, "siamese"]
+ATTENTIVE = ["amps", "amp_cse", "siamese"]
 ORDERED = ["gru", "dpm"]
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
 
 def build(name, *, dtype=torch.float32, seed=0, **options):
     torch.manual_seed(seed)
-    return resolve(name)(**SMALL[name], **options).to(dtype).eval()
+    classifier = resolve(name)(**SMALL[name], **options)
+    for parameter in classifier.parameters():  # what starts at zero would hide mistakes
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return classifier.to(dtype).eval()
 
 
 def tokens_for(classifier, pairs=PAIRS, seed=1):

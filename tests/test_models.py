@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from model_samples import (
+    ATTENTIVE,
     ORDERED,
     PAIRS,
+    SETS,
     SMALL,
-    SYMMETRIC,
     TRANSFORMER,
     WIDTH,
     build,
@@ -57,6 +58,8 @@ def torch_logits(name, classifier, tokens):
         network = nn.Sequential(*sum(blocks, []), nn.Linear(6, 1)).to(dtype)
         network.load_state_dict(below("dnn_layers.", state), strict=True)
         return network(torch.cat([tokens[:, 0], tokens[:, 1]], dim=1))[:, 0]
+    if name == "siamese":
+        return torch_siamese(classifier, tokens)
     if name in {"amps", "amp_cse"}:
         encoder = torch_encoder(sizes, dtype)
         encoder.load_state_dict(below("transformer_encoder.", state), strict=True)
@@ -66,6 +69,22 @@ def torch_logits(name, classifier, tokens):
         gru.load_state_dict(below("gru.", state), strict=True)
         tokens = gru(tokens)[0]
     return torch_head(state, dtype)(tokens.mean(dim=1))[:, 0]
+
+
+def torch_siamese(classifier, tokens):
+    """Positions added, attention biased between tokens of one protein, two summaries compared."""
+    encoder = torch_encoder(classifier.sizes, tokens.dtype)
+    encoder.load_state_dict(below("transformer_encoder.", classifier.state_dict()), strict=True)
+    tokens = tokens + classifier.position.repeat(2, 1)
+    own = torch.block_diag(torch.ones(10, 10), torch.ones(10, 10)).to(tokens.dtype)
+    for layer, strengths in zip(encoder.layers, classifier.own_protein, strict=True):
+        bias = (strengths[:, None, None] * own).repeat(len(tokens), 1, 1)  # (B * H, 20, 20)
+        tokens = layer(tokens, src_mask=bias)
+    state = classifier.state_dict()
+    one, other = (nn.functional.linear(half.mean(dim=1), state["readout.weight"], state["readout.bias"])
+                  for half in tokens.chunk(2, dim=1))
+    one, other = (classifier.protein_norm(classifier.protein_layers(half)) for half in (one, other))
+    return classifier.pair_layers(torch.cat([one + other, one * other, (one - other).abs()], dim=1))[:, 0]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
@@ -104,7 +123,7 @@ def test_attention_comes_per_layer_and_head_and_each_row_sums_to_one(name):
     classifier = build(name)
     tokens = tokens_for(classifier)
     attention = classifier(tokens).attention
-    assert len(attention) == (classifier.sizes["layers"] if name in {"amps", "amp_cse"} else 0)
+    assert len(attention) == (classifier.sizes["layers"] if name in ATTENTIVE else 0)
     for weights in attention:
         assert weights.shape == (PAIRS, 8, tokens.shape[1], tokens.shape[1])
         torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:3]))
@@ -119,7 +138,7 @@ def test_a_pair_gets_one_logit(name):
     assert scores.logits.std() > 0
 
 
-@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("name", SETS)
 def test_any_order_of_the_tokens_gives_the_same_score(name):
     classifier = build(name, dtype=torch.float64)
     assert classifier.is_symmetric
@@ -128,6 +147,26 @@ def test_any_order_of_the_tokens_gives_the_same_score(name):
     for seed in range(5):
         order = torch.randperm(tokens.shape[1], generator=torch.Generator().manual_seed(seed))
         torch.testing.assert_close(classifier(tokens[:, order]).logits, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_siamese_knows_place_and_protein_but_not_which_one_is_a():
+    classifier = build("siamese", dtype=torch.float64)
+    tokens = tokens_for(classifier)
+    expected = classifier(tokens).logits
+    a, b = tokens.chunk(2, dim=1)
+    torch.testing.assert_close(classifier(torch.cat([b, a], dim=1)).logits, expected, rtol=1e-12, atol=1e-12)
+    moved = torch.cat([a.roll(1, dims=1), b], dim=1)
+    exchanged = torch.cat([b[:, :1], a[:, 1:], a[:, :1], b[:, 1:]], dim=1)
+    for other in (moved, exchanged):
+        assert (classifier(other).logits - expected).abs().min() > 1e-4
+
+
+def test_an_untrained_siamese_reads_segments_as_they_are():
+    torch.manual_seed(0)
+    classifier = resolve("siamese")(**SMALL["siamese"]).eval()
+    tokens = tokens_for(classifier)
+    encoded, _ = classifier.transformer_encoder(tokens)
+    assert torch.equal(encoded, tokens)
 
 
 @pytest.mark.parametrize("name", ORDERED)
@@ -184,7 +223,7 @@ def test_a_protein_with_itself_and_no_pairs_at_all_are_scored(name):
 
 @every_architecture
 def test_evaluation_has_no_dropout_and_training_has(name):
-    options = {"dropout": 0.5} if name in {"amps", "amp_cse", "gru"} else {}
+    options = {"dropout": 0.5} if name in {*ATTENTIVE, "gru"} else {}
     classifier = build(name, **options)
     tokens = tokens_for(classifier)
     torch.testing.assert_close(classifier(tokens).logits, classifier(tokens).logits, rtol=0, atol=0)

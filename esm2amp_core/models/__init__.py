@@ -14,6 +14,7 @@ ARCHITECTURES = {
     "gru": "esm2amp_core.models.gru:Gru",
     "mean": "esm2amp_core.models.mean:Mean",
     "dpm": "esm2amp_core.models.dpm:Dpm",
+    "siamese": "esm2amp_core.models.siamese:Siamese",
 }
 
 

@@ -27,8 +27,9 @@ class Siamese(Classifier):
         Embedding width D, divisible by `heads`.
     layers, heads, feedforward : int
         Of the transformer encoder over the tokens of both proteins.
-    hidden1, embedding : int
-        Of the network that sums up one protein: D -> hidden1 -> embedding.
+    readout, hidden1, embedding : int
+        Of the network that sums up one protein: D -> readout, linear, then hidden1 -> embedding.
+        A read-out far narrower than D keeps the network from learning single proteins by heart.
     hidden2 : int
         Of the network that compares two: 3 x embedding -> hidden2 -> 1.
     dropout : float
@@ -49,6 +50,7 @@ class Siamese(Classifier):
         layers: int = 1,
         heads: int = 8,
         feedforward: int = 1024,
+        readout: int = 128,
         hidden1: int = 256,
         embedding: int = 64,
         hidden2: int = 64,
@@ -58,14 +60,21 @@ class Siamese(Classifier):
         super().__init__()
         self.sizes = {
             "width": width, "layers": layers, "heads": heads, "feedforward": feedforward,
-            "hidden1": hidden1, "embedding": embedding, "hidden2": hidden2,
+            "readout": readout, "hidden1": hidden1, "embedding": embedding, "hidden2": hidden2,
         }  # fmt: skip
         n_tokens = len(FEATURE_SETS[self.feature_set].tokens)
         self.position = nn.Parameter(torch.zeros(n_tokens, width))
         self.own_protein = nn.Parameter(torch.zeros(layers, heads))
         self.transformer_encoder = TransformerEncoder(width, layers, heads, feedforward, dropout)
+        # Training starts from segments as they are: every block adds nothing at first.
+        for layer in self.transformer_encoder.layers:
+            for last in (layer.self_attn.out_proj, layer.linear2):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        self.readout = nn.Linear(width, readout)
         self.protein_layers = initialise_linear(nn.Sequential(
-            nn.Linear(width, hidden1), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden1, embedding)
+            nn.Dropout(dropout), nn.Linear(readout, hidden1), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden1, embedding),
         ))
         self.protein_norm = nn.LayerNorm(embedding)
         self.pair_layers = initialise_linear(nn.Sequential(
@@ -83,7 +92,7 @@ class Siamese(Classifier):
 
     def summarise(self, proteins: Tensor) -> Tensor:
         """What is compared of proteins with mean tokens (..., D): Tensor, shape=(..., E)."""
-        return self.protein_norm(self.protein_layers(proteins))
+        return self.protein_norm(self.protein_layers(self.readout(proteins)))
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits of pairs with summaries a and b (..., E): Tensor, shape=(...)."""
@@ -100,11 +109,12 @@ class Siamese(Classifier):
     def sizes_from(cls, state: State) -> dict[str, int]:
         """Layer sizes as the tensors show them; see `Classifier.sizes_from`."""
         _, heads = shape_of(state, "own_protein")
-        hidden1, width = shape_of(state, "protein_layers.0.weight")
-        embedding, _ = shape_of(state, "protein_layers.3.weight")
+        readout, width = shape_of(state, "readout.weight")
+        hidden1, _ = shape_of(state, "protein_layers.1.weight")
+        embedding, _ = shape_of(state, "protein_layers.4.weight")
         hidden2, _ = shape_of(state, "pair_layers.0.weight")
         feedforward, _ = shape_of(state, f"{LAYERS}0.linear1.weight")
         return {
             "width": width, "layers": count_layers(state, LAYERS), "heads": heads, "feedforward": feedforward,
-            "hidden1": hidden1, "embedding": embedding, "hidden2": hidden2,
+            "readout": readout, "hidden1": hidden1, "embedding": embedding, "hidden2": hidden2,
         }  # fmt: skip

@@ -36,6 +36,8 @@ THRESHOLD = 0.5
 """With calibrated probabilities this is where yes becomes likelier than no. It is not tuned on the validation
 pairs: that would only move it by their noise."""
 LEFT_OUT = "left_out.csv"
+EXTRAS = (TRAINING_CURVES, TRAINING_PROTEINS, LEFT_OUT)
+"""Files of a bundle beside those that every bundle has."""
 SCORING_STAGE, _SCORED_AT_ONCE = "Scoring validation pairs", 1024
 
 

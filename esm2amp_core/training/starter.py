@@ -1,154 +1,225 @@
-"""The recipe of ``data/models/starter``: a small model that works out of the box.
+"""The recipe of ``data/models``: small models that work out of the box.
 
-One command goes from sequences to the finished bundle; whatever lies in the work folder already
+One command goes from sequences to finished bundles; whatever lies in the work folder already
 is not made again::
 
-    python -m esm2amp_core.training.starter --work runs/starter -o data/models/starter --test
+    python -m esm2amp_core.training.starter --data ../shared/data --work runs/starter -o data/models --test
 
-1. Pre-train a small ESM-2 by masked language modelling, without sequences related to the
-   benchmark's validation and test proteins (`pretrain`).
-2. Rescale its last norm so that segment means of training proteins have mean 0 and variance 1.
-3. Train the `amps` classifier on the benchmark's training pairs (`fit`); all choices by validation AUROC.
-4. Fit the temperature on validation pairs, write the bundle, and measure it as the program itself
-   scores pairs. ``--test`` adds the test pairs; look at them once.
+1. Pre-train a small ESM-2 (`pretraining`), without sequences related to the benchmark's validation and test
+   proteins.
+2. Rescale its last norm so that segments of training proteins have mean 0 and variance 1 (`standardise`).
+3. Train each classifier of `RECIPES` on the benchmark's training pairs; all choices by validation AUROC.
+4. Measure them as `esm2amp evaluate` does and write the figures into the card. ``--test`` adds the public
+   test pairs: look at them once per release, and record it in `starter_card.LOOKS`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from transformers import EsmForMaskedLM, EsmTokenizer
+from safetensors.torch import load_file
 
-from esm2amp_core.bundles import ENCODER, EncoderRef, Manifest
+from esm2amp_core.bundles import ENCODER, SELFCHECK
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.features import FEATURE_SETS, ProteinFeatures
-from esm2amp_core.models.amp import Amps
+from esm2amp_core.labelled import read_labelled
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
-from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictor import Predictor
-from esm2amp_core.selfcheck import make_self_check
+from esm2amp_core.models.classifier import Classifier
+from esm2amp_core.models.siamese import Siamese
 from esm2amp_core.sequences import Protein
+from esm2amp_core.settings import Settings
+from esm2amp_core.training import bundling
+from esm2amp_core.training.data import LabelledPairs
+from esm2amp_core.training.fit import FitSettings, fit
+from esm2amp_core.training.measuring import DataSet, measure_bundle
+from esm2amp_core.training.prepare import TRAIN, VALIDATION, Prepared, Sources, prepare
 from esm2amp_core.training.pretraining import command as pretraining
-from esm2amp_core.training.evaluate import fit_temperature, measure
-from esm2amp_core.training.fit import FitResult, FitSettings, LabelledPairs, fit, score
-from esm2amp_core.training.warm_start import WarmStartSettings, warm_start
+from esm2amp_core.training.recipe import Recipe
+from esm2amp_core.training.standardise import standardised_readout, write_standardised
+from esm2amp_core.training.starter_card import CARDS, CITATION, ENCODER_ID, LICENCE, LIMITATIONS, LOOKS
 
-PRETRAINING = ("--minutes", "25", "--peak-rate", "8e-4", "--heads", "4", "--batch-tokens", "4096",
-               "--threads", "1", "--compile",
-               "--favour", "human=3", "--favour", "multispecies=3", "--favour", "maetschke_Mmusc=3")
-SIZES = {"layers": 1, "heads": 8, "feedforward": 256, "hidden1": 128, "hidden2": 32}
-DROPOUT = 0.1
-WARM_STARTS = (
-    WarmStartSettings(epochs=12, kept_tokens=10, batch_pairs=4096, dropout=0.3, weight_decay=0.1),
-    WarmStartSettings(epochs=16, kept_tokens=10, batch_pairs=2048, dropout=0.3, weight_decay=0.1),
-)
-SETTINGS = FitSettings(rate=5e-5, weight_decay=0.05, epochs=1, averaging=0.99)
+PRETRAINING = ("--minutes", "28", "--threads", "1", "--compile")
+RECIPES = {
+    "starter": Recipe(
+        architecture="siamese", dropout=0.3,
+        sizes={"layers": 1, "heads": 8, "feedforward": 256, "readout": 129, "hidden1": 128, "embedding": 32,
+               "hidden2": 64},
+        settings=FitSettings(rate=1e-3, weight_decay=0.05, batch_pairs=2048, epochs=15, patience=5,
+                             plateau_patience=1, plateau_factor=0.3, averaging=0.98),
+    ),
+    "starter_amps": Recipe(
+        architecture="amps", dropout=0.2,
+        sizes={"layers": 2, "heads": 8, "feedforward": 512, "hidden1": 128, "hidden2": 64},
+        settings=FitSettings(rate=2e-4, weight_decay=0.05, epochs=4, patience=2, averaging=0.99),
+    ),
+}  # fmt: skip
+DEFAULT = "starter"
 SEGMENTS = FEATURE_SETS["segments"]
 MAX_RESIDUES = 2_700
 """Longer proteins are neither trained on nor scored: the program refuses them."""
-TRAINING_RESIDUES = 1_500
-"""Training pairs with a longer protein are left out to save time."""
-N_STANDARD = 150
-"""Training proteins from which the scale of the features is taken."""
-CACHE_MB = 2_000
-FLOORS = {"composition and length, boosted trees": {"auroc": 0.586},
-          "dipeptides, small symmetric network": {"auroc": 0.60},
-          "published, TUnA with ESM-2 150M": {"auroc": 0.692, "aupr": 0.681, "accuracy": 0.639}}
-LIMITATIONS = (
-    "On the public test pairs it ranks worse than amino-acid composition and length alone (AUROC 0.586): "
-    "it is for trying the program, not for judging proteins.",
-    "A small language model trained for 25 minutes on one processor core: it is there so that the "
-    "program works at once. The published ESM-2 with 650 million parameters tells far more.",
-    "Trained and measured on human proteins only.",
-    "Negative training pairs are pairs never reported to interact; some of them do. "
-    "Positive ones include members of one complex that do not touch.",
-    "In training and measurement half of the pairs interact. Where interactions are rare, most pairs "
-    "called interacting are not, whatever the probability says.",
-)
-CITATION = (
-    "Method: ESM2_AMP, Brief Bioinform 2025, doi 10.1093/bib/bbaf434. Encoder architecture: Lin et al., "
-    "Science 2023, doi 10.1126/science.ade2574. Pairs: Bernett, Blumenthal and List, Brief Bioinform 2024, "
-    "doi 10.1093/bib/bbae076. Sequences: UniProt, CC BY 4.0."
-)
-LICENCE = "CC BY 4.0 (weights trained here; sequences from UniProt, CC BY 4.0)"
+N_STANDARD = 300
+"""Training proteins from which the scale of the states is taken."""
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """The leakage-free human interaction benchmark.
+class StarterEncoder:
+    """The shipped language model.
 
     Attributes
     ----------
-    proteins : dict of str to Protein
-    splits : dict of str to DataFrame
-        ``train``, ``val``, ``test``; columns protein_a, protein_b, label.
+    folder : Path
+    readout : tuple of Tensor
+        Weight (C, D) and bias (C,) of the linear map from its states to the surroundings of a residue.
+    facts : dict
+        Of its pre-training.
     """
 
-    proteins: dict[str, Protein]
-    splits: dict[str, pd.DataFrame]
-
-    def proteins_of(self, split: str, *, longest: int = MAX_RESIDUES) -> list[Protein]:
-        """Proteins of a split's pairs with at most so many residues, each once."""
-        frame = self.splits[split]
-        names = pd.unique(pd.concat([frame["protein_a"], frame["protein_b"]]))
-        return [p for p in map(self.proteins.__getitem__, names) if len(p.sequence) <= longest]
-
-    def labelled(self, split: str, features: ProteinFeatures) -> LabelledPairs:
-        """Pairs of a split of which both proteins have features."""
-        rows, frame = features.rows(), self.splits[split]
-        index = np.array([[rows.get(self.proteins[name].digest, -1) for name in frame[side]]
-                          for side in ("protein_a", "protein_b")]).T
-        known = (index >= 0).all(axis=1)
-        labels = frame["label"].to_numpy(np.float32)
-        return LabelledPairs(torch.from_numpy(features.select(SEGMENTS)), torch.from_numpy(index[known]),
-                             torch.from_numpy(labels[known]))
+    folder: Path
+    readout: tuple[torch.Tensor, torch.Tensor]
+    facts: dict[str, object]
 
 
-def read_benchmark(folder: Path) -> Benchmark:
-    """Read proteins.tsv.gz, train.tsv.gz, val.tsv.gz and test.tsv.gz."""
-    table = pd.read_csv(folder / "proteins.tsv.gz", sep="\t", dtype=str, keep_default_na=False)
-    proteins = {name: Protein(name, sequence)
-                for name, sequence in zip(table["protein"], table["sequence"], strict=True)}
-    kinds = {"protein_a": str, "protein_b": str, "label": int}
-    splits = {split: pd.read_csv(folder / f"{split}.tsv.gz", sep="\t", dtype=kinds, keep_default_na=False)
-              for split in ("train", "val", "test")}
-    return Benchmark(proteins, splits)
+def starter_settings(work: Path) -> Settings:
+    """Settings under which the recipe reads and scores."""
+    return Settings(workspace=work / "workspace", max_residues=MAX_RESIDUES, device="cpu",
+                    precision="float32", max_pairs=1_000_000)
 
 
-def pretrained_encoder(options: argparse.Namespace) -> Path:
-    """Folder of the pre-trained encoder; made when it is not there."""
-    folder = options.work / "pretraining"
-    if not (folder / "encoder" / "config.json").exists():
-        data = options.data / "pretrain_sequences"
-        pretraining.main(["--sequences", str(data / "sequences.fasta.gz"), "--index", str(data / "index.tsv.gz"),
-                       "-o", str(folder), "--seed", str(options.seed), *PRETRAINING])
-    return folder / "encoder"
+def make_encoder(options: argparse.Namespace) -> StarterEncoder:
+    """Pre-train and rescale; what is there already is kept."""
+    made = options.work / "pretraining"
+    if not (made / pretraining.FACTS).exists():
+        pretraining.main(["--data", str(options.data), "-o", str(made), "--seed", str(options.seed),
+                          *PRETRAINING])
+    facts = json.loads((made / pretraining.FACTS).read_text(encoding="utf-8"))
+    facts.pop("history")
+    mean, scale = segment_statistics(sample_features(options, made / pretraining.ENCODER))
+    folder = options.work / ENCODER_ID.rpartition("/")[2]
+    write_standardised(made / pretraining.ENCODER, folder, mean, scale)
+    description = load_file(made / pretraining.DESCRIPTION)
+    readout = standardised_readout(description["weight"], description["bias"], mean, scale)
+    return StarterEncoder(folder, readout, facts)
 
 
-def embed(proteins: Iterable[Protein], encoder: Path, cache: FeatureCache) -> ProteinFeatures:
-    """Features in float32 of proteins that are all short enough.
+def sample_features(options: argparse.Namespace, encoder: Path) -> ProteinFeatures:
+    """Features of some training proteins."""
+    table = read_labelled(*benchmark_files(options, "train"), max_pairs=1_000_000)
+    proteins = [p for p in table.proteins.values() if len(p.sequence) <= MAX_RESIDUES][:N_STANDARD]
+    return embed(proteins, encoder)
+
+
+def embed(proteins: list[Protein], encoder: Path, cache: FeatureCache | None = None) -> ProteinFeatures:
+    """Features in float32.
 
     Raises
     ------
     ValueError
-        If one could not be read.
+        If a protein could not be read.
     """
     embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32", max_residues=MAX_RESIDUES)
-    features, failures = embed_pooled(proteins, embedder, cache=cache, report=Milestones())
+    features, failures = embed_pooled(proteins, embedder, cache=cache)
     if failures:
         raise ValueError(f"{len(failures)} proteins could not be read: {next(iter(failures.values()))}")
     return features
+
+
+def segment_statistics(features: ProteinFeatures) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of segment tokens: two ndarrays, dtype=float64, shape=(D,)."""
+    tokens = features.select(SEGMENTS).reshape(-1, features.width).astype(np.float64)
+    return tokens.mean(axis=0), tokens.std(axis=0)
+
+
+def benchmark_files(options: argparse.Namespace, split: str) -> tuple[Path, Path]:
+    """Pairs and proteins of one split of the benchmark."""
+    folder = options.data / "ppi_human_bernett"
+    return folder / f"{split}.tsv.gz", folder / "proteins.tsv.gz"
+
+
+def prepare_benchmark(options: argparse.Namespace, encoder: StarterEncoder) -> Prepared:
+    """Training and validation pairs with features of the shipped encoder."""
+    (train, proteins), (valid, _) = (benchmark_files(options, split) for split in ("train", "val"))
+    sources = Sources(pairs=train, validation=valid, sequences=proteins, encoder=str(encoder.folder))
+    prepared = prepare(sources, starter_settings(options.work), copy_encoder=True, warn=print,
+                       report=Milestones())
+    ref = replace(prepared.encoder.ref, id=ENCODER_ID)
+    return replace(prepared, encoder=replace(prepared.encoder, ref=ref))
+
+
+@torch.no_grad()
+def read_surroundings(classifier: Siamese, train: LabelledPairs, encoder: StarterEncoder) -> None:
+    """Let the read-out give what the encoder learned to describe, scaled over proteins, and keep it so.
+
+    Left free it would be fitted to the few thousand training proteins, and say less of new ones.
+    """
+    weight, bias = encoder.readout
+    proteins = train.features[train.index.unique()].mean(dim=1)                           # (P, D)
+    described = proteins @ weight.T + bias                                                # (P, C)
+    scale = described.std(dim=0).clamp(min=1e-6)
+    classifier.readout.weight.copy_(weight / scale[:, None])
+    classifier.readout.bias.copy_((bias - described.mean(dim=0)) / scale)
+    classifier.readout.requires_grad_(False)
+
+
+def train_bundle(
+    name: str, prepared: Prepared, encoder: StarterEncoder, options: argparse.Namespace
+) -> Path:
+    """Train one classifier and write its bundle, still without figures of other data.
+
+    A bundle that is there already is kept.
+    """
+    folder = options.work / "bundles" / name
+    if folder.exists():
+        return folder
+    recipe = replace(RECIPES[name], settings=replace(RECIPES[name].settings, seed=options.seed))
+    train, valid = (prepared.data.pairs(part, SEGMENTS) for part in (TRAIN, VALIDATION))
+    classifier: Classifier = recipe.build(prepared.encoder.ref.width)
+    if isinstance(classifier, Siamese) and recipe.sizes["readout"] == len(encoder.readout[1]):
+        read_surroundings(classifier, train, encoder)
+    result = fit(classifier, train, valid, recipe.settings, report=print_entry,
+                 checkpoint=options.work / f"{name}.pt")
+    bundling.write_bundle(folder, classifier.requires_grad_(False), prepared, recipe, result,
+                          facts={"encoder": encoder.facts, "command": command_line(options)})
+    return folder
+
+
+def finish(folder: Path, options: argparse.Namespace, data_sets: list[DataSet]) -> None:
+    """Measure a bundle and write it, with its card, to where it is shipped."""
+    target = options.output / folder.name
+    bundle = ModelBundle.load(folder)
+    metrics, reports = dict(bundle.manifest.metrics), {}
+    for data_set in data_sets:
+        figures, report = measure_bundle(folder, data_set, starter_settings(options.work))
+        metrics[data_set.name] = figures
+        reports |= {f"reports/{data_set.name}/{file}": content for file, content in report.items()}
+        print(json.dumps({data_set.name: figures}), flush=True)
+    card = CARDS[folder.name]
+    manifest = replace(
+        bundle.manifest, title=card.title, summary=card.summary, limitations=LIMITATIONS, licence=LICENCE,
+        citation=CITATION, metrics=metrics, created=datetime.now(UTC).isoformat(timespec="seconds"),
+        training={**bundle.manifest.training, "looks_at_the_test_set": LOOKS},
+    )  # fmt: skip
+    kept = {name: folder / name for name in bundling.EXTRAS if (folder / name).exists()}
+    save_bundle(target, manifest, bundle.classifier, encoder_folder=folder / ENCODER,
+                selfcheck=json.loads((folder / SELFCHECK).read_text(encoding="utf-8")),
+                extras={**kept, **reports}, replace_existing=True)
+
+
+def command_line(options: argparse.Namespace) -> str:
+    """How the recipe was called."""
+    return f"python -m esm2amp_core.training.starter --data ../shared/data --seed {options.seed} --test"
+
+
+def print_entry(entry: dict[str, float]) -> None:
+    """Print the figures of one epoch."""
+    print(json.dumps(entry), flush=True)
 
 
 class Milestones:
@@ -164,151 +235,37 @@ class Milestones:
             print(f"{datetime.now(UTC):%H:%M:%S} {message}: {tenth}0 %", flush=True)
 
 
-def segment_statistics(features: ProteinFeatures) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of segment tokens: two ndarrays, dtype=float64, shape=(D,)."""
-    tokens = features.select(SEGMENTS).reshape(-1, features.width).astype(np.float64)
-    return tokens.mean(axis=0), tokens.std(axis=0)
+def data_sets(options: argparse.Namespace, *, baselines: bool) -> list[DataSet]:
+    """What the card reports: the public test pairs, and sets that were never trained on."""
+    def files(folder: str) -> dict[str, Path]:
+        return {"pairs": options.data / folder / "pairs.tsv.gz",
+                "sequences": options.data / folder / "proteins.tsv.gz"}
 
-
-@torch.no_grad()
-def standardise(model: EsmForMaskedLM, mean: np.ndarray, scale: np.ndarray) -> None:
-    """Make the encoder give ``(states - mean) / scale`` by changing weights alone.
-
-    The last layer norm ends in a scale and a shift per dimension, which take it up; the letter
-    head undoes it, so the model predicts the same masked residues as before.
-
-    Parameters
-    ----------
-    model : EsmForMaskedLM
-        Changed in place.
-    mean, scale : ndarray, shape=(D,)
-    """
-    centre, width = (torch.from_numpy(values).double() for values in (mean, scale))
-    norm, dense = model.esm.encoder.emb_layer_norm_after, model.lm_head.dense
-    weight = dense.weight.double()
-    dense.bias.copy_(dense.bias.double() + weight @ centre)
-    dense.weight.copy_(weight * width)
-    norm.bias.copy_((norm.bias.double() - centre) / width)
-    norm.weight.copy_(norm.weight.double() / width)
-
-
-def standardised_encoder(
-    raw_encoder: Path, benchmark: Benchmark, cache: FeatureCache, options: argparse.Namespace
-) -> Path:
-    """Folder of the encoder as shipped; made when it is not there."""
-    # Named as in the bundle: features in the cache are known by the encoder's name, too.
-    encoder = options.work / options.output.name / ENCODER
-    if not (encoder / "config.json").exists():
-        sample = benchmark.proteins_of("train")[:N_STANDARD]
-        write_standardised(raw_encoder, encoder, *segment_statistics(embed(sample, raw_encoder, cache)))
-    return encoder
-
-
-def write_standardised(source: Path, target: Path, mean: np.ndarray, scale: np.ndarray) -> None:
-    """Write a standardised copy of an encoder."""
-    model = EsmForMaskedLM.from_pretrained(source, local_files_only=True)
-    standardise(model, mean, scale)
-    model.save_pretrained(target)
-    EsmTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(target)
-
-
-def train_classifier(train: LabelledPairs, valid: LabelledPairs, *, seed: int) -> tuple[Amps, FitResult]:
-    """Build `amps`, train it without attention, then all of it."""
-    torch.manual_seed(seed)
-    classifier = Amps(train.features.shape[2], **SIZES, dropout=DROPOUT)
-    for settings in WARM_STARTS:
-        warm_start(classifier, train, valid, replace(settings, seed=seed), report=print_entry)
-    return classifier, fit(classifier, train, valid, replace(SETTINGS, seed=seed), report=print_entry)
-
-
-def print_entry(entry: dict[str, float]) -> None:
-    """Print the figures of one epoch."""
-    print(json.dumps(entry), flush=True)
-
-
-def make_manifest(
-    name: str, classifier: Amps, encoder: Path, *, temperature: float, training: dict[str, Any]
-) -> Manifest:
-    """The card, still without figures."""
-    embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32")
-    return Manifest(
-        name=name, title="Starter model (small, trained from scratch)",
-        summary="ESM2_AMPS on a 5-million-parameter ESM-2 of our own; try the program with it.",
-        architecture="amps", sizes=classifier.sizes, feature_set=classifier.feature_set,
-        encoder=EncoderRef(id="esm2amp/starter-encoder", width=embedder.width, revision=embedder.revision,
-                           folder=ENCODER),
-        temperature=temperature,
-        calibration="Temperature fitted on the validation pairs by least cross-entropy.",
-        training=training, limitations=LIMITATIONS, licence=LICENCE, citation=CITATION,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def write_bundle(folder: Path, manifest: Manifest, classifier: Amps, encoder: Path) -> None:
-    """Write the bundle with a fresh self-check, in the place of an earlier one."""
-    embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32")
-    predictor = Predictor(ModelBundle.in_memory(manifest, classifier), embedder)
-    save_bundle(folder, manifest, classifier, encoder_folder=encoder, selfcheck=make_self_check(predictor),
-                replace_existing=True)
-
-
-def measure_bundle(folder: Path, benchmark: Benchmark, split: str, cache: FeatureCache) -> dict[str, float]:
-    """Figures of a bundle on one split, scored as the program scores pairs, in float32.
-
-    Returns
-    -------
-    dict of str to float
-        As `evaluate.measure`, and ``n_left_out``: pairs the program refuses, for a protein that is too long.
-    """
-    predictor = Predictor.load(folder, device="cpu", precision="float32", cache=cache)
-    frame = benchmark.splits[split][["protein_a", "protein_b"]]
-    frame = frame.assign(row=np.arange(1, len(frame) + 1))[["row", "protein_a", "protein_b"]]
-    scored = predictor.predict(PairTable(frame, benchmark.proteins), report=Milestones()).frame
-    found = scored["probability"].notna().to_numpy()
-    labels = benchmark.splits[split]["label"].to_numpy()[found]
-    probabilities = scored["probability"].to_numpy(float)[found]
-    figures = measure(labels, probabilities, threshold=predictor.bundle.manifest.threshold)
-    return {**figures, "n_left_out": int((~found).sum())}
-
-
-def describe_training(
-    encoder: Path, train: LabelledPairs, benchmark: Benchmark, result: FitResult, options: argparse.Namespace
-) -> dict[str, Any]:
-    """Facts of the whole recipe for the card."""
-    facts = json.loads((encoder.parent / "pretraining.json").read_text(encoding="utf-8"))
-    facts.pop("history")
-    n_given = len(benchmark.splits["train"])
-    return {
-        "command": "python -m esm2amp_core.training.starter --data ../shared/data --work runs/starter "
-                   f"-o data/models/starter --seed {options.seed} --test",
-        "seed": options.seed,
-        "encoder": facts,
-        "classifier": {
-            "data": "Human gold standard of Bernett et al. 2024, block Intra1 (training)",
-            "n_pairs": len(train), "n_positive": int(train.labels.sum()),
-            "n_left_out": n_given - len(train),
-            "left_out": f"pairs with a protein over {TRAINING_RESIDUES} residues, to save time",
-            "settings": asdict(replace(SETTINGS, seed=options.seed)), "dropout": DROPOUT,
-            "warm_starts": [asdict(settings) for settings in WARM_STARTS],
-            "best_epoch": result.best_epoch,
-        },
-        "choices": "Every choice was made on validation pairs (block Intra0). "
-                   "The test pairs (Intra2) were scored once, with the finished model.",
-        "features": "The encoder's last norm is rescaled so that segments of training proteins have "
-                    "mean 0 and variance 1 in each dimension; its masked-residue predictions are unchanged.",
-    }
+    (test, proteins), (train, _) = benchmark_files(options, "test"), benchmark_files(options, "train")
+    found = [DataSet(name="public_test", title="Public test pairs of the human gold standard", pairs=test,
+                     sequences=proteins, train=train if baselines else None, composition=0.586)]
+    # AUROC of composition and length with boosted trees trained on the same pairs, per set.
+    for species, floor in (("M.musculus", 0.600), ("D.melanogaster", 0.710), ("E.coli", 0.723),
+                           ("A.thaliana", 0.562)):
+        found.append(DataSet(name=f"maetschke_{species}", title=f"{species}, Maetschke et al. 2012",
+                             **files("ppi_maetschke"), keep={"species": species}, composition=floor))
+    found.append(DataSet(name="dscript_E.coli", title="E. coli, test pairs of D-SCRIPT",
+                         **files("ppi_dscript_ecoli"), composition=0.708))
+    found.append(DataSet(name="realtest", title="The publication's test pairs outside the gold standard",
+                         **files("ppi_human_realtest"), keep={"bernett_split": ""}))
+    return [data_set for data_set in found if data_set.pairs.exists()]
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Options of the command."""
     parser = argparse.ArgumentParser(prog="python -m esm2amp_core.training.starter",
-                                     description="Make the starter bundle from sequences and pairs.")
+                                     description="Make the shipped models from sequences and pairs.")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="folder of what is half done")
-    parser.add_argument("-o", "--output", type=Path, default=Path("data/models/starter"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("data/models"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--test", action="store_true", help="measure on the test pairs too")
+    parser.add_argument("--test", action="store_true", help="measure on the test pairs and other sets, too")
     return parser.parse_args(arguments)
 
 
@@ -316,23 +273,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the recipe."""
     options = parse_arguments(arguments)
     torch.set_num_threads(options.threads)
-    benchmark = read_benchmark(options.data / "ppi_human_bernett")
-    cache = FeatureCache(options.work / "features.sqlite", CACHE_MB)
-    raw_encoder = pretrained_encoder(options)
-    encoder = standardised_encoder(raw_encoder, benchmark, cache, options)
-    proteins = [*benchmark.proteins_of("train", longest=TRAINING_RESIDUES), *benchmark.proteins_of("val")]
-    features = embed(proteins, encoder, cache)
-    train, valid = (benchmark.labelled(split, features) for split in ("train", "val"))
-    classifier, result = train_classifier(train, valid, seed=options.seed)
-    temperature = fit_temperature(valid.labels.numpy(), score(classifier, valid))
-    manifest = make_manifest(options.output.name, classifier, encoder, temperature=temperature,
-                             training=describe_training(raw_encoder, train, benchmark, result, options))
-    write_bundle(options.output, manifest, classifier, encoder)
-    figures = {split: measure_bundle(options.output, benchmark, split, cache)
-               for split in ("val", *(["test"] if options.test else []))}
-    manifest = replace(manifest, metrics={**figures, "for_comparison_on_test": FLOORS})
-    write_bundle(options.output, manifest, classifier, encoder)
-    print(json.dumps(figures, indent=2))
+    encoder = make_encoder(options)
+    prepared = prepare_benchmark(options, encoder)
+    for name in RECIPES:
+        folder = train_bundle(name, prepared, encoder, options)
+        measured = data_sets(options, baselines=name == DEFAULT) if options.test else []
+        finish(folder, options, measured)
 
 
 if __name__ == "__main__":
