@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.models.classifier import Classifier, Scores, State, count_layers, shape_of
+from esm2amp_core.models.dropout import Dropout
 from esm2amp_core.models.heads import initialise_linear
 from esm2amp_core.models.transformer import TransformerEncoder
 
@@ -73,12 +74,12 @@ class Siamese(Classifier):
                 nn.init.zeros_(last.bias)
         self.readout = nn.Linear(width, readout)
         self.protein_layers = initialise_linear(nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(readout, hidden1), nn.ReLU(), nn.Dropout(dropout),
+            Dropout(dropout), nn.Linear(readout, hidden1), nn.ReLU(), Dropout(dropout),
             nn.Linear(hidden1, embedding),
         ))
         self.protein_norm = nn.LayerNorm(embedding)
         self.pair_layers = initialise_linear(nn.Sequential(
-            nn.Linear(3 * embedding, hidden2), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden2, 1)
+            nn.Linear(3 * embedding, hidden2), nn.ReLU(), Dropout(dropout), nn.Linear(hidden2, 1)
         ))
 
     def forward(self, tokens: Tensor) -> Scores:
