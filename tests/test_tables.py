@@ -367,7 +367,7 @@ HOSTILE = {
     "bomb": (bomb(30_000_000), "unpacks"),
     "lying bomb": (lying_bomb(), "unpacks|damaged"),
     "cells without end": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml(
-        "<row>" + "<c/>" * 400_000 + "</row>")), "unpacks"),
+        "<row>" + "<c/>" * 400_000 + "</row>")), "more than .* cells"),
     "rows without end": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml("<row/>" * 400_000)),
                          "unpacks"),
     "blank rows": (repacked(workbook(ROWS), xl__worksheets__sheet1=sheet_xml("<row></row>" * 250_000)),
@@ -445,6 +445,14 @@ def test_many_rows_in_a_workbook_are_refused():
     with pytest.raises(PairError, match="more than 10 rows"):
         read_table(workbook([["id1", "id2"], *[["a", "b"]] * 11]), max_pairs=10)
     assert len(read_table(workbook([["id1", "id2"], *[["a", "b"]] * 10]), max_pairs=10)) == 10
+
+
+@pytest.mark.parametrize("cell", ["<c t='str'><v>a</v></c>", "<c/>", "<x:c r='A1'/>"])
+def test_a_workbook_of_too_many_cells_is_refused_before_they_are_read(monkeypatch, cell):
+    monkeypatch.setattr("esm2amp_core.files.workbook._Reader", None)
+    data = repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet_xml(f"<row>{cell * 101}</row>" * 1_000))
+    with pytest.raises(PairError, match="more than 100,000 cells"):
+        read_table(data, max_pairs=1_000)
 
 
 def test_one_line_of_fifty_megabytes_does_no_harm():

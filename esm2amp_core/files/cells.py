@@ -58,9 +58,14 @@ def too_many_columns(name: str, max_columns: int) -> PairError:
 def too_many_cells(name: str, limit: int) -> PairError:
     """The error for a table with more filled cells than are accepted."""
     return PairError(f"{name} has more than {limit:,} cells.",
-                     hint="Remove columns that are not needed.")
+                     hint="Remove columns that are not needed, or save it as CSV, of which more is read.")
 
 
 def max_cells(max_rows: int) -> int:
     """Cells that are accepted where so many rows are: enough for wide tables, and a bound on memory."""
     return max(20 * max_rows, 100_000)
+
+
+def max_sheet_cells(max_rows: int) -> int:
+    """The same for a workbook, whose cells take fifty times as long to read: a bound on the time."""
+    return max(6 * max_rows, 100_000)

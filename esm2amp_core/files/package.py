@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from esm2amp_core.errors import PairError
-from esm2amp_core.files.cells import max_cells
+from esm2amp_core.files.cells import max_cells, max_sheet_cells, too_many_cells
 from esm2amp_core.files.text import MEGABYTE
 
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -23,6 +23,7 @@ _SHEET_ROWS = 1_048_576
 _TAGS_PER_ROW = 200_000
 """Between two row ends: twelve for each column that a sheet can have. Small parts stay below it too."""
 _TAGS_PER_CELL = 8
+_CELL = re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
 _LONGEST_STYLE = 2_000
 """Bytes of one tag: openpyxl takes very long over a long number format, which has 255 letters at most."""
 SAVE_AS = "Open it in a spreadsheet program and save it as .xlsx or .csv."
@@ -92,7 +93,7 @@ def _check_part(part: zipfile.ZipExtFile, title: str, name: str, max_rows: int) 
     tag = b"si" if "sharedstrings" in title.lower() else b"row"
     most_ends = max_cells(max_rows) if tag == b"si" else _SHEET_ROWS
     end = re.compile(rb"</(?:[\w.-]+:)?" + tag + rb"\s*>")
-    n_tags = n_ends = in_row = 0
+    n_tags = n_ends = n_cells = in_row = 0
     head = part.read(_HEAD)
     plain = head.replace(b"\0", b"")  # UTF-16
     if b"<!DOCTYPE" in plain:
@@ -108,6 +109,9 @@ def _check_part(part: zipfile.ZipExtFile, title: str, name: str, max_rows: int) 
         counts = [piece.count(b"<") for piece in end.split(chunk)]
         n_tags += sum(counts)
         n_ends += len(counts) - 1
+        n_cells += len(_CELL.findall(chunk)) if tag == b"row" else 0
+        if n_cells > max_sheet_cells(max_rows):
+            raise too_many_cells(name, max_sheet_cells(max_rows))
         counts[0] += in_row
         in_row = counts[-1]
         if max(counts) > _TAGS_PER_ROW or n_ends > most_ends or n_tags > _TAGS_PER_CELL * max_cells(max_rows):
