@@ -62,13 +62,15 @@ class Workspace:
     seat: WorkerSeat
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Workspace:
+    def open(cls, settings: Settings | None = None, *, lock_seconds: float | None = None) -> Workspace:
         """Open a workspace, made when absent, brought to the newest version when old.
 
         Parameters
         ----------
         settings : Settings, optional
             Read from the environment when absent.
+        lock_seconds : float, optional
+            How long to wait for another program that writes to the database, before saying so.
 
         Raises
         ------
@@ -83,7 +85,10 @@ class Workspace:
             raise JobError(f"The workspace {folder} cannot be made: {error.strerror or error}.",
                            hint="Choose another folder with ESM2AMP_WORKSPACE.") from error
         url = settings.database_url
-        database = Database(url) if url else Database.of_file(folder / "app.sqlite")
+        if url:
+            database = Database(url, lock_seconds=lock_seconds)
+        else:
+            database = Database.of_file(folder / "app.sqlite", lock_seconds=lock_seconds)
         migrate(database)
         return cls(settings, JobStore(database, Artifacts(folder / "jobs")), WorkerSeat(database))
 

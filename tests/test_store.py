@@ -218,6 +218,28 @@ def test_a_database_held_by_another_program_is_called_busy(jobs, tmp_path, monke
     holder.close()
 
 
+def test_who_opens_the_workspace_says_how_long_to_wait(tmp_path):
+    jobs = Workspace.open(Settings(workspace=tmp_path), lock_seconds=0.05).jobs
+    holder = sqlite3.connect(tmp_path / "app.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with jobs.database.reading() as session:
+        assert session.execute(sa.text("PRAGMA busy_timeout")).scalar() == 50
+    with pytest.raises(JobError, match="nothing was changed"):
+        jobs.submit(SAMPLE, {}, pairs_of(2))
+    holder.execute("ROLLBACK")
+    assert jobs.submit(SAMPLE, {}, pairs_of(2)).state == JobState.QUEUED
+    holder.close()
+
+
+def test_pages_do_not_keep_a_person_waiting_for_the_database(monkeypatch):
+    from pages.components import page
+
+    opened = {}
+    monkeypatch.setattr(page.Workspace, "open", lambda settings, **options: opened.update(options))
+    page._open_workspace.__wrapped__(Settings())
+    assert opened["lock_seconds"] <= 5
+
+
 def test_a_full_disk_is_called_full(jobs):
     with pytest.raises(JobError, match="disk is full"), jobs.database.writing() as session:
         size = session.execute(sa.text("PRAGMA page_count")).scalar()

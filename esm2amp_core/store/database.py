@@ -20,9 +20,11 @@ LOCK_SECONDS = 15
 VACUUM_PAGES, VACUUM_PAUSE = 2_000, 0.02
 """Free pages returned at once (8 MB), and seconds in between in which others may write."""
 
+_BUSY = ("The database is busy.", "Another program is writing to it, so nothing was changed. Wait a moment "
+         "and try again.")  # fmt: skip
 REMEDIES = {
-    "locked": ("The database is busy.", "Another program holds it. Wait a moment and try again."),
-    "busy": ("The database is busy.", "Another program holds it. Wait a moment and try again."),
+    "locked": _BUSY,
+    "busy": _BUSY,
     "full": ("The disk is full.", "Free some space, then try again."),
     "readonly": ("The workspace cannot be written.", "Make it writable, or choose another folder with "
                  "ESM2AMP_WORKSPACE."),
@@ -46,6 +48,8 @@ class Database:
     ----------
     url : str or URL
         As SQLAlchemy takes it.
+    lock_seconds : float, optional
+        How long a session of an SQLite database waits for another one; `LOCK_SECONDS` when absent.
 
     Raises
     ------
@@ -53,7 +57,7 @@ class Database:
         If the address makes no sense or its driver is not installed.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, *, lock_seconds: float | None = None) -> None:
         try:
             self.engine = create_engine(url)
         except (exc.ArgumentError, ImportError) as error:
@@ -61,14 +65,14 @@ class Database:
                            hint="Correct ESM2AMP_DATABASE_URL, or install its driver.") from None
         self._is_sqlite = self.engine.dialect.name == "sqlite"
         if self._is_sqlite:
-            _prepare_sqlite(self.engine)
+            _prepare_sqlite(self.engine, lock_seconds)
         # SQLite gives a reader that turns writer no time to wait; whoever will write says so at once.
         self._writer = self.engine.execution_options(will_write=True)
 
     @classmethod
-    def of_file(cls, path: Path) -> Database:
+    def of_file(cls, path: Path, *, lock_seconds: float | None = None) -> Database:
         """The SQLite database in a file, which is made when absent."""
-        return cls(URL.create("sqlite", database=str(path)))
+        return cls(URL.create("sqlite", database=str(path)), lock_seconds=lock_seconds)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -127,12 +131,12 @@ class Database:
         self.engine.dispose()
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, lock_seconds: float | None) -> None:
     """Set up each new SQLite connection, and let SQLAlchemy rather than the driver begin transactions."""
 
     @event.listens_for(engine, "do_connect")
     def wait_for_locks(_dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> None:
-        options.setdefault("timeout", LOCK_SECONDS)
+        options.setdefault("timeout", LOCK_SECONDS if lock_seconds is None else lock_seconds)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:

@@ -19,6 +19,9 @@ from pages.components.text import literal
 
 logger = logging.getLogger("esm2amp.pages")
 
+# A person waits no longer than this for a program that holds the database; a worker has more time.
+LOCK_SECONDS = 3
+
 # A file: Streamlit fetches the pictures of emoji and symbols for the browser's tab from the internet.
 ICON, LOGO = (Path(__file__).with_name(name) for name in ("icon.svg", "logo.svg"))
 
@@ -84,4 +87,4 @@ def _detail_row(detail: Issue | str) -> dict[str, object]:
 @st.cache_resource(show_spinner=False)
 def _open_workspace(settings: Settings) -> Workspace:
     """One database connection pool per process; the settings are the key."""
-    return Workspace.open(settings)
+    return Workspace.open(settings, lock_seconds=LOCK_SECONDS)
