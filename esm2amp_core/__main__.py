@@ -1,5 +1,18 @@
-"""``python -m esm2amp_core`` is ``esm2amp``."""
+"""``esm2amp``, and ``python -m esm2amp_core``: the same command."""
 
-from esm2amp_core.cli.main import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command; Ctrl+C ends it in one line, also while the program is still being loaded."""
+    try:
+        from esm2amp_core.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("esm2amp: stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
