@@ -22,6 +22,7 @@ lint: .venv/tests-installed
 	  { echo "Python 3.11 or newer is needed; name it: make run PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "Python's venv module is needed: sudo apt-get install python3-venv"; exit 1; }
+	@echo "Setting up: Python packages are fetched once (some GB). This takes a minute or more."
 	$(BIN)/pip install --quiet -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps -e .
 	@touch $@
