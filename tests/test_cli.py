@@ -302,6 +302,33 @@ def test_the_module_is_the_command():
     assert run.stdout.startswith("esm2amp ")
 
 
+def test_ctrl_c_while_the_program_is_loaded_ends_in_one_line():
+    code = (
+        "import runpy, sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "runpy.run_module('esm2amp_core', run_name='__main__')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "esm2amp: stopped.\n")
+
+
+def test_a_card_is_short_unless_everything_is_asked_for(esm2amp):
+    short, full = (esm2amp("models", "show", "starter", *more)[1] for more in ((), ("--all",)))
+    assert "title: Tiny amps" in short and "--all" in short
+    assert "checksums" not in short and "checksums" in full
+    assert len(short.splitlines()) < 25 < len(full.splitlines())
+
+
+def test_help_names_every_published_architecture(esm2amp):
+    for command in ("import", "download"):
+        out = esm2amp("models", command, "--help")[1]
+        assert all(name in out for name in ("amps", "amp_cse", "gru", "mean", "dpm"))
+
+
 def test_guarded_text_reads_back_as_it_was(esm2amp):
     assert esm2amp("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "out.csv")[0] == 0
     again = read_pairs("out.csv", sequences="proteins.fasta")

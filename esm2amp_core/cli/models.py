@@ -10,14 +10,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from esm2amp_core.bundles import Manifest, find_bundles, locate_bundle, read_manifest
+from esm2amp_core.bundles import ARCHITECTURE_TITLES, Manifest, find_bundles, locate_bundle, read_manifest
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
+from esm2amp_core.downloads.published import TELLING_WORDS
 from esm2amp_core.errors import BundleError
 from esm2amp_core.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of an installed model, or its folder.")]
 SELF_CHECK_FAILED = 3
+PUBLISHED = sorted(TELLING_WORDS)
+FIGURES = {"auroc": "AUROC", "aupr": "AUPR", "accuracy": "accuracy", "mcc": "MCC", "n_pairs": "pairs"}
 
 
 @app.command("list")
@@ -35,12 +38,49 @@ def list_models() -> None:
 
 
 @app.command()
-def show(name: Name) -> None:
+def show(
+    name: Name,
+    everything: Annotated[bool, typer.Option("--all", help="Training, files and versions too.")] = False,
+) -> None:
     """Show a model's card."""
     manifest = read_manifest(locate_bundle(name, Settings.from_environment().bundle_folders))
-    for field, value in asdict(manifest).items():
+    facts = asdict(manifest) if everything else _in_short(manifest)
+    for field, value in facts.items():
         plain = isinstance(value, str | int | float)
         OUTPUT.print(f"{field}: {value if plain else json.dumps(value, ensure_ascii=False, indent=2)}")
+    if not everything:
+        OUTPUT.print(f"(esm2amp models show {name} --all prints the rest.)")
+
+
+def _in_short(manifest: Manifest) -> dict[str, str]:
+    """What a person asks first."""
+    facts = {
+        "name": manifest.name,
+        "title": manifest.title,
+        "summary": manifest.summary,
+        "method": ARCHITECTURE_TITLES.get(manifest.architecture, manifest.architecture),
+        "encoder": manifest.encoder.id,
+        "called interacting from": f"{manifest.threshold:g}",
+        "calibration": manifest.calibration,
+        "licence": manifest.licence,
+        "citation": manifest.citation,
+    }
+    for name, values in {**manifest.metrics, "metrics": manifest.metrics}.items():
+        if isinstance(values, dict) and (line := _figures(values)):
+            facts[f"measured on {name}" if name != "metrics" else name] = line
+    facts |= {f"limit {number}": text for number, text in enumerate(manifest.limitations, start=1)}
+    return {field: text for field, text in facts.items() if text}
+
+
+def _figures(values: dict[str, object]) -> str:
+    """The figures people compare; a metric may be a number or an interval with its value."""
+    shown = []
+    for key, title in FIGURES.items():
+        value = values.get(key)
+        value = value.get("value") if isinstance(value, dict) else value
+        if isinstance(value, int | float):
+            shown.append(f"{title} {value:,}" if isinstance(value, int) else f"{title} {value:.3f}")
+    return ", ".join(shown)
 
 
 @app.command()
@@ -61,7 +101,7 @@ def check(name: Name) -> None:
 
 @app.command("import")
 def import_model(
-    architecture: Annotated[str, typer.Option(help="amps, amp_cse, gru, mean or dpm.")],
+    architecture: Annotated[str, typer.Option(help=f"{', '.join(PUBLISHED[:-1])} or {PUBLISHED[-1]}.")],
     checkpoint: Annotated[Path, typer.Option(help="The authors' .pth file.")],
     encoder: Annotated[str, typer.Option(help="Folder or Hugging Face id of its ESM-2 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the new bundle.")] = None,
@@ -75,7 +115,7 @@ def import_model(
 
 @app.command()
 def download(
-    what: Annotated[str, typer.Argument(help="amps, amp_cse, dpm, gru, or the id of an encoder.")],
+    what: Annotated[str, typer.Argument(help=f"{', '.join(PUBLISHED)}, or the id of an encoder.")],
     file: Annotated[str, typer.Option(help="Name of the file, where several could be meant.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licence without being asked.")] = False,
 ) -> None:
