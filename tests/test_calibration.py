@@ -27,6 +27,14 @@ def draw(n, true_probability, seed=0):
     return (random.random(n) < true_probability(logits)).astype(int), logits
 
 
+def test_the_sigmoid_neither_overflows_nor_loses_small_probabilities():
+    logits = np.array([-1e4, -40.0, 0.0, 40.0, 1e4, np.nan])
+    with np.errstate(all="raise", under="ignore"):
+        probabilities = sigmoid(logits)
+    assert_allclose(probabilities[:5], [0, 4.248354255291589e-18, 0.5, 1, 1], rtol=1e-12)
+    assert np.isnan(probabilities[5])
+
+
 def test_without_a_calibrator_the_logit_counts_as_it_is():
     assert_allclose(Calibration().probabilities(np.array([0.0, 2.0])), [0.5, 0.8807970780])
 

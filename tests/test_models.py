@@ -22,7 +22,7 @@ from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.amp import Amps
 from esm2amp_core.models.classifier import Classifier, Scores
-from esm2amp_core.models.scoring import CPU_BATCH_PAIRS, score_pairs, sigmoid
+from esm2amp_core.models.scoring import CPU_BATCH_PAIRS, score_pairs
 
 
 def torch_encoder(sizes, dtype):
@@ -345,11 +345,3 @@ def test_the_gru_starts_kaiming_normal_at_the_input_and_orthogonal_inside():
         entering = getattr(classifier.gru, f"weight_ih_l{layer}")
         assert entering.std().item() == pytest.approx((2 / WIDTH) ** 0.5, rel=0.05)
         assert not getattr(classifier.gru, f"bias_hh_l{layer}").any()
-
-
-def test_the_sigmoid_neither_overflows_nor_loses_small_probabilities():
-    logits = np.array([-1e4, -40.0, 0.0, 40.0, 1e4, np.nan])
-    with np.errstate(all="raise", under="ignore"):
-        probabilities = sigmoid(logits)
-    np.testing.assert_allclose(probabilities[:5], [0, 4.248354255291589e-18, 0.5, 1, 1], rtol=1e-12)
-    assert np.isnan(probabilities[5])

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from esm2amp_core.calibration import sigmoid  # noqa: F401  training.fit still asks for it here
 from esm2amp_core.models.classifier import Classifier
 
 CPU_BATCH_PAIRS, ACCELERATOR_BATCH_PAIRS = 64, 512

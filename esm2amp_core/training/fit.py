@@ -20,10 +20,10 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from esm2amp_core.calibration import sigmoid
 from esm2amp_core.errors import UserError
 from esm2amp_core.evaluation.measures import log_loss, measure
 from esm2amp_core.models.classifier import Classifier
-from esm2amp_core.models.scoring import sigmoid
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.training.arithmetic import autocast, choose_arithmetic
 from esm2amp_core.training.checkpoint import load_checkpoint, save_checkpoint
