@@ -156,6 +156,8 @@ def _check_columns(columns: ColumnMap, raw: RawTable) -> None:
 
 
 def carried_names(names: list[str]) -> list[str]:
-    """Names of carried columns, kept apart from those of the results."""
+    """Names of carried columns, kept apart from those of the results; all others stay as they are."""
     ours = {*RESULT_COLUMNS, *TRUST_COLUMNS}
-    return unique_names([f"{name} (input)" if name in ours else name for name in names])
+    apart = [f"{name} (input)" if name in ours else name for name in names]
+    # A table made in Python may have a column without a name: who asks for it finds it so.
+    return [unique if name else name for name, unique in zip(apart, unique_names(apart), strict=True)]
