@@ -59,7 +59,9 @@ def test_ranges_add_up_to_the_whole():
     """Of 1,000 true and 10,000 false pairs, those of all ranges together are those above the lowest end."""
     prevalence, true = 1 / 11, 0.0
     for low, high in ((0.0, 0.5), (0.5, 0.9), (0.9, 2.0)):
-        ends = [(CURVE.recall_at(p), CURVE.false_positive_rate_at(p)) if p <= 1 else (0, 0) for p in (low, high)]
+        ends = [
+            (CURVE.recall_at(p), CURVE.false_positive_rate_at(p)) if p <= 1 else (0, 0) for p in (low, high)
+        ]
         called = 1000 * (ends[0][0] - ends[1][0]) + 10_000 * (ends[0][1] - ends[1][1])
         true += called * CURVE.precision_between(low, high, prevalence)
     assert true == pytest.approx(1000)
