@@ -20,8 +20,12 @@ XLSX_ROWS, XLSX_CHARACTERS = 1_048_576, 32_767
 
 _RISKY = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """Text that a spreadsheet program could take for a formula, also after quotes that guard it already."""
+_RISKY_INSIDE = re.compile(r"""(?<=[;\t\r\n])(?=["']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where such text begins behind a semicolon, a tab or a line end. A spreadsheet whose separator is not the
+comma (the semicolon in most of Europe) cuts the line there, whatever stands in quotation marks."""
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:;{_NUMBER})*")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _OUR_TEXT = ("protein_a", "protein_b", "message")
 
@@ -31,7 +35,8 @@ def to_csv(table: PredictionTable) -> bytes:
 
     A byte order mark stands in front only where there are letters beyond ASCII: without it, Excel would
     garble them; in a plain file it would only trouble scripts. Text that begins with ``= + - @``, a tab or
-    a line end gets a single quote in front; numbers in carried columns stay as they are.
+    a line end gets a single quote in front, also behind a semicolon, tab or line end within a cell; numbers
+    in carried columns stay as they are. `read_table` takes the quotes away again.
     """
     columns = [
         [_csv_cell(value, keep_numbers=name not in _OUR_TEXT) for value in column]
@@ -45,7 +50,7 @@ def to_csv(table: PredictionTable) -> bytes:
 def _csv_cell(value: object, *, keep_numbers: bool) -> str:
     if not isinstance(value, str):
         return "" if _is_missing(value) else str(value)
-    if not (keep_numbers and _NUMBER.fullmatch(value)):
+    if not (keep_numbers and _NUMBERS.fullmatch(value)):
         value = guard(value)
     if _NEEDS_QUOTES.search(value):
         value = '"' + value.replace('"', '""') + '"'
@@ -53,7 +58,8 @@ def _csv_cell(value: object, *, keep_numbers: bool) -> str:
 
 
 def guard(text: str) -> str:
-    """A text cell as it stands in CSV: with a quote in front where it could be taken for a formula."""
+    """A text cell as it stands in CSV: with a quote in front of what could be taken for a formula."""
+    text = _RISKY_INSIDE.sub("'", text)
     return f"'{text}" if _RISKY.match(text) else text
 
 

@@ -1,4 +1,6 @@
+import csv
 import io
+import re
 
 import numpy as np
 import openpyxl
@@ -18,6 +20,7 @@ from esm2amp_core.sequences import Protein
 from esm2amp_core.tables import read_table
 
 FORMATS = {".csv": exports.to_csv, ".xlsx": exports.to_xlsx, ".parquet": exports.to_parquet}
+INSIDE = ["P1;=1+1", "a;+1;-b", "a\n=1+1", "a\t@x", "a;'=1", 'a;"=1+1"', "a;;=1", "a;\n=1", "a;＝1"]
 RISKY = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=x", "'=1", "''@x", "=cmd|' /C calc'!A0"]
 PLAIN = ["P1", "NA", "1E5", "007", "nan", "None", "TRUE", "1-Mar", "a,b", 'q"q', "l\nf", "<b>", "😀", "é",
          "'x", ";", "#N/A", "#REF!"]  # fmt: skip
@@ -40,7 +43,7 @@ def ids_read_again(data):
     return build_pairs(read_table(data, "again")).frame["protein_a"].tolist()
 
 
-@pytest.mark.parametrize("name", [*RISKY, *PLAIN, *CONTROL])
+@pytest.mark.parametrize("name", [*RISKY, *INSIDE, *PLAIN, *CONTROL])
 @pytest.mark.parametrize("to_bytes", [exports.to_csv, exports.to_xlsx])
 def test_ids_are_read_again_as_they_were(name, to_bytes):
     again = ids_read_again(to_bytes(table(["first", name])))
@@ -56,9 +59,20 @@ def test_csv_text_that_looks_like_a_formula_gets_a_quote_in_front(name):
     assert frame["note"][1].startswith("'") != is_number
 
 
+@pytest.mark.parametrize("name", [*RISKY, *INSIDE])
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_no_formula_begins_where_another_separator_cuts_the_file(name, separator):
+    """As a spreadsheet reads it whose separator is not the comma."""
+    text = exports.to_csv(table(["a", name, "b"], note=["", name, ""])).decode("utf-8-sig")
+    for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        assert not [cell for cell in cells if re.match("[=@＝]|[+-](?!\\d)", cell)]
+
+
 def test_csv_keeps_numbers_of_carried_columns():
-    text = exports.to_csv(table(["a", "b", "c"], change=["-1.5", "+2e-3", "-inf"])).decode()
-    assert [line.split(",")[-1] for line in text.splitlines()] == ["change", "-1.5", "+2e-3", "'-inf"]
+    changes = ["-1.5", "+2e-3", "-inf", "0.5;-0.25"]
+    text = exports.to_csv(table(["a", "b", "c", "d"], change=changes)).decode()
+    found = [line.split(",")[-1] for line in text.splitlines()]
+    assert found == ["change", "-1.5", "+2e-3", "'-inf", "0.5;-0.25"]
 
 
 def test_column_names_are_guarded_too():
@@ -180,8 +194,13 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(
 )
 
 
+def few_control_characters(names):
+    """A file with more of them is no text."""
+    return sum(character < " " for name in names for character in name) <= 8
+
+
 @settings(deadline=None, max_examples=50)
-@given(st.lists(NAMES, min_size=1, max_size=5))
+@given(st.lists(NAMES, min_size=1, max_size=5).filter(few_control_characters))
 @pytest.mark.parametrize("to_bytes", [exports.to_csv, exports.to_xlsx])
 def test_any_ids_are_read_again_as_they_were(to_bytes, names):
     assert ids_read_again(to_bytes(table(["first", *names]))) == ["first", *names]

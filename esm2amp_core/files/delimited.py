@@ -20,6 +20,8 @@ _SAMPLE_ROWS = 50
 _MAX_BLANK_ROWS = 3_000_000
 GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 """How exports write a cell that a spreadsheet could take for a formula: with one more quote in front."""
+GUARDED_INSIDE = re.compile(r"""(?<=[;\t\r\n])'(?=["']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""The same within a cell, where another separator would cut it."""
 
 
 def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> Cells:
@@ -66,8 +68,9 @@ def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> 
             raise too_many_cells(name, max_cells(max_rows))
     for row in rows:
         for i, cell in enumerate(row):
-            if cell[:1] == "'" and GUARDED.match(cell):
-                row[i] = cell[1:]
+            if "'" in cell:
+                cell = cell[1:] if GUARDED.match(cell) else cell
+                row[i] = GUARDED_INSIDE.sub("", cell)
     return Cells(rows)
 
 
