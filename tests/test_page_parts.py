@@ -49,11 +49,19 @@ def test_no_sign_of_literal_text_is_left_to_be_read_as_markup(text):
 
 
 @pytest.mark.parametrize(
-    "text", [":material/home:", ":smile:", ":red[x]", "a -> b", "a -- b", "x <= y", "p ~= q"]
+    "text", [":material/home:", ":smile:", ":+1:", ":a:b:c:", ":red[x]", "->", "a -> b", "a -> -> b",
+             "a -- b", "x <= y", "p ~= q"]
 )
 def test_what_streamlit_turns_into_pictures_is_broken_up(text):
     shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", literal(text))
-    assert not re.search(r":[a-z_/]+:|:[a-z]+\[|->|--|<=|~=", shown)
+    assert not re.search(r":[a-z_/+1]+:|:[a-z]+\[|->|--|<=|~=", shown)
+
+
+@pytest.mark.parametrize(
+    "text", ["12 pairs: P1 with P2", "gi:16128336", "P1->P2", "a:b", "10:30", "x>=y", "a: b: c"]
+)
+def test_nothing_invisible_stands_in_ordinary_text(text):
+    assert WORD_JOINER not in literal(text)
 
 
 def test_literal_text_is_one_line_and_can_be_shortened():

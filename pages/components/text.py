@@ -9,8 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-# Invisible, takes no room, and keeps Streamlit from reading :material/home:, :smile: or -> as a picture.
+# Invisible, takes no room, and breaks up what Streamlit draws as pictures even where it is escaped: it stands
+# within these alone, since it would go along when a person copies the text.
 WORD_JOINER = "\u2060"
+PICTURES = re.compile(r"""
+    : (?= [\w+/-]+ [:\[] )                                # :smile:, :material/home:, :red[
+  | (?<!\S) (?: <-> | -> | <- | -- | >= | <= | ~= ) (?!\S)  # arrows and signs between blanks
+""", re.VERBOSE)
 TALL_ROW = 66
 """Pixels of a table's row in which a text runs over three lines; below 64 Streamlit cuts it after one."""
 
@@ -28,8 +33,8 @@ def literal(text: str, *, limit: int = 0) -> str:
     text = " ".join(text.split())
     if limit and len(text) > limit:
         text = f"{text[: limit - 1]}…"
-    escaped = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
-    return re.sub(r":|(?<=[-<>=~])(?=\\[-<>=~])", rf"\g<0>{WORD_JOINER}", escaped)
+    text = PICTURES.sub(lambda found: f"{found.group()[0]}{WORD_JOINER}{found.group()[1:]}", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def plain(name: str) -> str:
