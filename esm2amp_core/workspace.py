@@ -27,7 +27,15 @@ from esm2amp_core.bundles import (
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, PairError, UserError, quoted
 from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
-from esm2amp_core.kinds import DOWNLOAD, EVALUATE, PREDICT, DownloadParams, EvaluateParams, PredictParams
+from esm2amp_core.kinds import (
+    DOWNLOAD,
+    EVALUATE,
+    PREDICT,
+    DownloadParams,
+    EvaluateParams,
+    PredictParams,
+    kind_of,
+)
 from esm2amp_core.labelled import parse_labels
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
@@ -195,27 +203,30 @@ class Workspace:
         return self.jobs.submit_task(DOWNLOAD, params, title=title, owner=self.settings.owner)
 
     def rerun(self, job_id: str) -> Job:
-        """Queue a job anew: the same input and parameters, the model as it is now.
+        """Queue a prediction or an evaluation anew: the same input and parameters, the model as it is now.
 
         Raises
         ------
         JobError
-            If there is no such job, or its input was removed.
+            If there is no such job, it is of another kind, or its input was removed.
         BundleError
             If its model is no longer installed.
         """
         job = self.jobs.get(job_id)
-        params = PredictParams.from_json(job.params)
-        return self.submit_prediction(
-            self.inputs(job_id), bundle=params.bundle, title=self._next_title(job.title),
-            device=params.device, precision=params.precision,
-        )  # fmt: skip
+        params = kind_of(job.kind).params.from_json(job.params)
+        if not isinstance(params, PredictParams):
+            raise JobError(f"Job {job.title!r} has no pairs to score again.", hint="Start it anew.")
+        same = {"bundle": params.bundle, "title": self._next_title(job), "device": params.device,
+                "precision": params.precision}  # fmt: skip
+        if isinstance(params, EvaluateParams):
+            return self.submit_evaluation(self.inputs(job_id), label=params.label, **same)
+        return self.submit_prediction(self.inputs(job_id), **same)
 
-    def _next_title(self, title: str) -> str:
+    def _next_title(self, job: Job) -> str:
         """The title of a job that is run again: ``Kinases``, ``Kinases (run 2)``, ``Kinases (run 3)``..."""
-        bare = RUN.sub("", title)
-        found = (RUN.search(job.title) for job in self.jobs.list(search=bare, kind=PREDICT, limit=1000)
-                 if RUN.sub("", job.title) == bare)  # fmt: skip
+        bare = RUN.sub("", job.title)
+        alike = self.jobs.list(search=bare, kind=job.kind, limit=1000)
+        found = (RUN.search(other.title) for other in alike if RUN.sub("", other.title) == bare)
         number = 1 + max((int(run.group(1)) for run in found if run), default=1)
         suffix = f" (run {number})"
         return bare[: LONGEST_TITLE - len(suffix)] + suffix

@@ -17,6 +17,7 @@ from esm2amp_core.kinds import EVALUATE
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.reports import REPORT, read_report
 from esm2amp_core.settings import Settings
+from esm2amp_core.store.disk import make_room
 from esm2amp_core.tasks import evaluate as task
 from esm2amp_core.tasks.worker import run_pending
 from esm2amp_core.workspace import Workspace
@@ -101,6 +102,35 @@ def test_a_report_goes_with_its_job(workspace):
     run_pending(workspace)
     workspace.jobs.delete(job.id)
     assert not workspace.report_folder(job.id).exists()
+
+
+def test_a_report_counts_towards_the_disk_limit_and_is_removed_with_the_results(workspace):
+    first, second = (workspace.submit_evaluation(labelled(), label="label") for _ in range(2))
+    run_pending(workspace)
+    reports = [path for job in (first, second) for path in workspace.report_folder(job.id).iterdir()]
+    in_reports = sum(path.stat().st_size for path in reports)
+    predicted = workspace.submit_prediction(labelled(), bundle="starter")
+    run_pending(workspace)
+    before = workspace.disk_use().jobs
+    workspace.jobs.delete(predicted.id)
+    # Both evaluations take what a prediction of the same pairs takes, and their reports.
+    assert workspace.disk_use().jobs == 2 * (before - workspace.disk_use().jobs) + in_reports
+    make_room(workspace.jobs, max_mb=0)
+    assert not workspace.report_folder(first.id).exists()
+    assert workspace.report_folder(second.id).exists()  # somebody waited for it
+
+
+def test_an_evaluation_can_be_run_again(workspace):
+    first = workspace.submit_evaluation(labelled(), label="label", title="Mine", precision="float32")
+    run_pending(workspace)
+    app = visit("results", job=first.id)
+    button(app, "Run again").click()
+    sound(app.run())
+    [done] = run_pending(workspace)
+    assert (done.kind, done.state, done.title) == (EVALUATE, JobState.DONE, "Mine (run 2)")
+    assert (done.params["label"], done.params["precision"]) == ("label", "float32")
+    again, report = (read_report(workspace.report_folder(job.id)) for job in (done, first))
+    assert again.measures == report.measures
 
 
 # ---------------------------------------------------------------- pages

@@ -116,8 +116,8 @@ class Artifacts:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def bytes_of(self, job_id: str) -> int:
-        """Size of the files of a job."""
-        return sum(path.stat().st_size for path in (self.folder / job_id).glob("*"))
+        """Size of the files of a job, its report included."""
+        return sum(path.stat().st_size for path in (self.folder / job_id).rglob("*") if path.is_file())
 
 
 def input_digest(pairs: PairTable, params: Mapping[str, Any]) -> str:

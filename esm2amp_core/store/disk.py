@@ -29,7 +29,7 @@ class DiskUse:
 
 
 def job_bytes(queue: JobQueue) -> int:
-    """About what inputs and results of all jobs take."""
+    """About what inputs, results and reports of all jobs take."""
     with queue.database.reading() as session:
         return int(session.scalar(select(func.sum(JobRow.input_bytes + JobRow.result_bytes))) or 0)
 

@@ -69,6 +69,7 @@ class JobRow(Base):
     # Workers that died on it since it last got on.
     deaths: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str] = mapped_column(String(64), default="")
+    # All files of the job: its input, and a report where it makes one.
     input_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     result_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     results_removed: Mapped[bool] = mapped_column(default=False)

@@ -47,6 +47,7 @@ def run(work: Work) -> None:
     target = workspace.report_folder(job.id)
     shutil.rmtree(target, ignore_errors=True)  # of an attempt whose worker died
     write_report(evaluation, target)
+    workspace.jobs.count_files(job.id, worker=work.worker)
 
 
 def _about_model(params: EvaluateParams, architecture: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from esm2amp_core.jobs import LONGEST_TITLE, Job
-from esm2amp_core.kinds import PREDICT
+from esm2amp_core.kinds import EVALUATE, PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import JOBS, RESULTS, open_job
 from pages.components.page import error_boundary
@@ -36,8 +36,8 @@ def delete(workspace: Workspace, job: Job) -> None:
 
 
 def can_run_again(job: Job) -> bool:
-    """True for a finished prediction whose input is still there; `Workspace.rerun` does no other kind."""
-    return job.kind == PREDICT and job.state.is_finished and not job.results_removed
+    """True for a finished job that scores pairs and still has them; `Workspace.rerun` does no other kind."""
+    return job.kind in (PREDICT, EVALUATE) and job.state.is_finished and not job.results_removed
 
 
 def run_again(workspace: Workspace, job: Job) -> None:
