@@ -14,13 +14,14 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from esm2amp_core.calibration import Calibration
 from esm2amp_core.errors import BundleError, quoted
 from esm2amp_core.features import FEATURE_SETS, FeatureSet
+from esm2amp_core.json_records import check_kinds, check_names, json_object, shown
 from esm2amp_core.operating import OperatingCurve
 
 FORMAT = 1
@@ -40,7 +41,6 @@ PUBLISHED_ARCHITECTURES = ("amps", "amp_cse", "dpm", "gru")
 """Those that the authors trained and published, the main model of the paper first."""
 PUBLISHED_ENCODER = "facebook/esm2_t33_650M_UR50D"
 """The language model, with 650 million parameters, whose features they read."""
-_PLAIN_TYPES = {"str": str, "int": int, "float": (int, float), "tuple": tuple, "dict": dict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class EncoderRef:
     folder: str = ""
 
     def __post_init__(self) -> None:
-        _check_types(self, self.id)
+        check_kinds(EncoderRef, vars(self), f"The encoder {shown(self.id)}")
         # A bundle may come from another system; its absolute path is then simply not found.
         absolute = PurePosixPath(self.folder).is_absolute() or PureWindowsPath(self.folder).is_absolute()
         if self.folder not in ("", ENCODER) and not absolute:
@@ -142,10 +142,10 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        _check_types(self, self.name)
-        texts = (*self.labels, *self.limitations)
+        check_kinds(Manifest, vars(self), f"The manifest of {shown(self.name)}")
+        texts = (*self.labels, *self.limitations, *self.checksums.values())
         if len(self.labels) != 2 or not all(isinstance(text, str) for text in texts):
-            raise BundleError(f"{self.name}: labels are two texts, limitations are texts.")
+            raise BundleError(f"{self.name}: labels are two texts, limitations and checksums are texts.")
         if self.format != FORMAT:
             raise BundleError(f"{self.name} has bundle format {self.format}; this program reads {FORMAT}.")
         if self.feature_set not in FEATURE_SETS:
@@ -193,16 +193,12 @@ class Manifest:
         BundleError
             If it is not JSON, a field is missing or unknown, or a value makes no sense.
         """
-        try:
-            values = json.loads(text)
-            encoder = EncoderRef(**values.pop("encoder"))
-            values["labels"] = tuple(values.get("labels", cls.labels))
-            values["limitations"] = tuple(values.get("limitations", ()))
-            return cls(encoder=encoder, **values)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            known = ", ".join(f.name for f in fields(cls))
-            raise BundleError(f"The manifest cannot be read: {error}.",
-                              hint=f"Its fields are: {known}.") from None
+        values = json_object(text, "The manifest")
+        check_names(cls, values, "The manifest")
+        check_names(EncoderRef, values["encoder"], "The manifest's encoder")
+        check_kinds(cls, values, f"The manifest of {shown(values['name'])}")
+        lists = {name: tuple(values[name]) for name in ("labels", "limitations") if name in values}
+        return cls(**{**values, **lists, "encoder": EncoderRef(**values["encoder"])})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -223,15 +219,6 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from None
-
-
-def _check_types(record: EncoderRef | Manifest, name: object) -> None:
-    """Refuse values of another type than their field's: a manifest is written by others."""
-    for field_ in fields(record):
-        wanted = _PLAIN_TYPES.get(str(field_.type).partition("[")[0])
-        value = getattr(record, field_.name)
-        if wanted and not isinstance(value, wanted):
-            raise BundleError(f"{name}: {field_.name} is {value!r}, which is not of type {field_.type}.")
 
 
 def find_bundles(folders: Iterable[Path]) -> dict[str, Path]:

@@ -13,7 +13,7 @@ CORE = ROOT / "esm2amp_core"
 
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
-         "reference", "trust", "reports", "report_words"}  # fmt: skip
+         "reference", "trust", "reports", "report_words", "json_records"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "operating": {"errors"},
     "reference": {"errors", "files", "sequences"},
     "trust": {"predictions", "progress", "reference", "sequences"},
-    "bundles": {"errors", "features", "calibration", "operating"},
+    "json_records": {"errors"},
+    "bundles": {"errors", "features", "calibration", "operating", "json_records"},
     "reports": {"errors"},
     "report_words": {"reports"},
     "exports": NOUNS,
