@@ -16,6 +16,7 @@ from esm2amp_core.settings import Settings
 from pages.components.draft import Source, read_draft
 from pages.components.model_words import is_weak, trust_words
 from pages.components.result_filter import ResultFilter
+from pages.components.result_table import _shown_words as shown_words
 from pages.components.results import summarise
 from pages.components.text import WORD_JOINER, count, duration, flatten, literal
 
@@ -62,6 +63,13 @@ def test_what_streamlit_turns_into_pictures_is_broken_up(text):
 )
 def test_nothing_invisible_stands_in_ordinary_text(text):
     assert WORD_JOINER not in literal(text)
+
+
+@pytest.mark.parametrize(
+    ("shown", "matching", "told"), [(0, 0, True), (5, 5, True), (5, 7, True), (9, 9, False)]
+)
+def test_whoever_filters_is_told_that_downloads_hold_all_rows(shown, matching, told):
+    assert ("downloads hold every row" in shown_words(shown, matching, 9)) is told
 
 
 def test_literal_text_is_one_line_and_can_be_shortened():

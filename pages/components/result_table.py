@@ -98,16 +98,20 @@ def choose_filter(job: Job) -> ResultFilter:
     )
 
 
+ALL_IN_DOWNLOADS = "The downloads hold every row of the job, whatever is filtered."
+
+
 def _shown_words(n_shown: int, n_matching: int, n_all: int) -> str:
     if n_matching == 0:
-        return "No row matches these filters."
+        return f"No row matches these filters. {ALL_IN_DOWNLOADS}"
     if n_shown == n_matching == n_all:
         return f"{count(n_all, 'row')}. Select a row to see the pair."
     if n_shown == n_matching:
-        return f"{n_matching:,} of {count(n_all, 'row')} match. Select a row to see the pair."
+        matching = f"{n_matching:,} of {count(n_all, 'row')} match."
+        return f"{matching} Select a row to see the pair. {ALL_IN_DOWNLOADS}"
     return (
         f"The first {n_shown:,} of {count(n_matching, 'matching row')} are shown; narrow the filters to "
-        "see others. The downloads hold every row of the job."
+        f"see others. {ALL_IN_DOWNLOADS}"
     )
 
 
