@@ -330,7 +330,8 @@ def test_a_manifest_that_makes_no_sense_is_refused_in_plain_words(bundle, change
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "line 1, column 2"), ("", "line 1, column 1"), ("\x00", "line 1"), ('"text"', 'is "text"'), ("[]", r"is \[\], not a set of fields"), ("null", "is null"),
+    [("{", "line 1, column 2"), ("", "line 1, column 1"), ("\x00", "line 1"), ('"text"', 'is "text"'),
+     ("[]", r"is \[\], not a set of fields"), ("null", "is null"),
      ("[" * 100_000, "no JSON that a program"), ("{}", "lacks name, title")],
 )  # fmt: skip
 def test_a_manifest_that_is_none_is_refused_in_plain_words(bundle, text, message):
