@@ -631,7 +631,7 @@ def test_the_disk_limit_is_stated(workspace):
 def test_a_models_card_shows_its_figures_limits_and_licence(workspace):
     app = visit("models")
     table = app.dataframe[0].value
-    assert table.set_index("Figure").to_dict() == {"Test": {"AUROC": "0.613", "Pairs": "52,048"}}
+    assert table.to_dict("records") == [{"Pairs": "Test", "AUROC": "0.613", "Number": "52,048"}]
     assert app.dataframe[1].value.to_dict("records") == [{"Method": "a coin", "AUROC": "0.500"}]
     assert "in 61 of 100 cases; 50 is chance" in words(app)
     assert "CC0" in words(app)

@@ -84,13 +84,13 @@ def test_the_recipe_leads_to_bundles_that_pass_their_own_check(tmp_path, monkeyp
         predictor = Predictor.load(folder, device="cpu", precision="float32")
         assert all(case.passed for case in run_self_check(predictor))
         manifest = read_manifest(folder)
-        figures = manifest.metrics["public_test"]
+        figures = manifest.metrics["test"]
         assert figures["n_left_out"] == 1
         assert figures["auroc_low"] <= figures["auroc"] <= figures["auroc_high"]
         assert manifest.training["looks_at_the_test_set"]
-        report = read_report(folder / "reports" / "public_test")
+        report = read_report(folder / "reports" / "test")
         assert report.measures["auroc"].value == figures["auroc"]
-    with_baselines = read_report(tmp_path / "models" / "starter" / "reports" / "public_test")
+    with_baselines = read_report(tmp_path / "models" / "starter" / "reports" / "test")
     assert len(with_baselines.baselines) > 2
 
 

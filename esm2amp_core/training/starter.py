@@ -242,7 +242,7 @@ def data_sets(options: argparse.Namespace, *, baselines: bool) -> list[DataSet]:
                 "sequences": options.data / folder / "proteins.tsv.gz"}
 
     (test, proteins), (train, _) = benchmark_files(options, "test"), benchmark_files(options, "train")
-    found = [DataSet(name="public_test", title="Public test pairs of the human gold standard", pairs=test,
+    found = [DataSet(name="test", title="Public test pairs of the human gold standard", pairs=test,
                      sequences=proteins, train=train if baselines else None, composition=0.586)]
     # AUROC of composition and length with boosted trees trained on the same pairs, per set.
     for species, floor in (("M.musculus", 0.600), ("D.melanogaster", 0.710), ("E.coli", 0.723),

@@ -15,10 +15,19 @@ from pages.components.text import flatten, literal, plain
 METRICS = {
     "accuracy": "Accuracy", "auroc": "AUROC", "aupr": "AUPR", "mcc": "MCC", "precision": "Precision",
     "recall": "Recall", "specificity": "Specificity", "balanced_accuracy": "Balanced accuracy", "f1": "F1",
-    "loss": "Loss", "brier": "Brier score", "ece": "Calibration error", "n": "Pairs", "n_pairs": "Pairs",
-    "n_positive": "of these, interacting", "n_left_out": "Pairs left out",
+    "loss": "Loss", "brier": "Brier score", "ece": "Calibration error", "n": "Number", "n_pairs": "Number",
+    "n_positive": "of these, interacting", "n_left_out": "left out",
+    "auroc of composition and length": "AUROC of composition and length",
 }  # fmt: skip
-DATA_SETS = {"train": "Training", "val": "Validation", "validation": "Validation", "test": "Test"}
+FIRST = ("AUROC", "AUROC of composition and length", "AUPR", "Accuracy", "MCC", "Number")
+BOUNDS = ("_low", "_high")
+"""Endings of the names under which a card keeps the bounds of a figure's 95 % interval."""
+DATA_SETS = {
+    "train": "Training", "val": "Validation", "validation": "Validation", "test": "Test",
+    "maetschke_M.musculus": "Mouse", "maetschke_D.melanogaster": "Fly", "maetschke_E.coli": "E. coli",
+    "maetschke_A.thaliana": "Arabidopsis", "dscript_E.coli": "E. coli, 1 of 9 interacts",
+    "realtest": "The publication's test pairs",
+}  # fmt: skip
 
 
 def show_card(manifest: Manifest) -> None:
@@ -68,46 +77,54 @@ def _show_facts(manifest: Manifest) -> None:
 
 
 def show_metrics(metrics: dict[str, Any]) -> None:
-    """Figures per data set: a line per figure, a column per data set; and those of others beside them."""
-    table = {DATA_SETS.get(name, plain(name)): _figures(values) for name, values in metrics.items()}
-    table = {name: figures for name, figures in {**table, "All data": _figures(metrics)}.items() if figures}
-    if not table:
+    """Figures of each data set, a line per data set; and those of other methods beside them."""
+    groups = {DATA_SETS.get(name, plain(name)): _figures(values) for name, values in metrics.items()}
+    groups = {name: figures for name, figures in {**groups, "All data": _figures(metrics)}.items() if figures}
+    if not groups:
         st.markdown("This model states no measured figures.")
         return
     st.markdown("**How good it is**")
-    _show_figures(pd.DataFrame(table), "Figure", "Measured figures of the model")
+    _show_figures(groups, "Pairs", "Measured figures of the model")
     with st.expander("What these figures say"):
-        st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in _meanings(table)))
+        st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in _meanings(groups)))
     for name, values in metrics.items():
         if others := _comparison(values):
             st.markdown(f"**{literal(plain(name))}**")
-            _show_figures(pd.DataFrame(others).T, "Method", plain(name))
+            _show_figures(others, "Method", plain(name))
 
 
-def _meanings(table: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+def _meanings(groups: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
     """Title and meaning of each figure of a table that has one."""
-    shown = {figure for figures in table.values() for figure in figures}
+    shown = {figure for figures in groups.values() for figure in figures}
     return [(title, meaning) for title, meaning in MEASURES.values() if title in shown]
 
 
-def _figures(values: object) -> dict[str, float]:
-    """The numbers among some values, by names that people know."""
+def _figures(values: object) -> dict[str, str]:
+    """The numbers among some values, by names that people know, each with its 95 % interval if it has one."""
     if not isinstance(values, dict):
         return {}
-    return {METRICS.get(key, plain(key)): value for key, value in values.items() if _is_number(value)}
+    numbers = {key: value for key, value in values.items() if _is_number(value)}
+    return {METRICS.get(key, plain(key)): _number_words(value) + _interval_words(key, numbers)
+            for key, value in numbers.items() if not key.endswith(BOUNDS)}
 
 
-def _comparison(values: object) -> dict[str, dict[str, float]]:
+def _interval_words(key: str, numbers: dict[str, float]) -> str:
+    low, high = (numbers.get(key + bound) for bound in BOUNDS)
+    return "" if low is None or high is None else f" ({low:.3f}–{high:.3f})"
+
+
+def _comparison(values: object) -> dict[str, dict[str, str]]:
     """Figures of other methods, where a group holds a group per method."""
     if not isinstance(values, dict):
         return {}
     return {name: figures for name, inner in values.items() if (figures := _figures(inner))}
 
 
-def _show_figures(table: pd.DataFrame, corner: str, name: str) -> None:
-    words = table.map(_number_words)
-    words.insert(0, corner, table.index)
-    st.dataframe(words, hide_index=True, placeholder="–", alt=name, height="content")
+def _show_figures(groups: dict[str, dict[str, str]], corner: str, name: str) -> None:
+    table = pd.DataFrame(groups).T.fillna("–")
+    table = table[[title for title in FIRST if title in table] + [c for c in table if c not in FIRST]]
+    table.insert(0, corner, table.index)
+    st.dataframe(table, hide_index=True, alt=name, height="content")
 
 
 def _is_number(value: object) -> bool:
