@@ -338,7 +338,8 @@ def test_the_head_starts_kaiming_normal_with_zero_biases():
 
 
 def test_the_gru_starts_kaiming_normal_at_the_input_and_orthogonal_inside():
-    classifier = build("gru")
+    torch.manual_seed(0)
+    classifier = resolve("gru")(**SMALL["gru"])
     for layer in range(3):
         recurrent = getattr(classifier.gru, f"weight_hh_l{layer}")
         torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(WIDTH), atol=1e-5, rtol=0)
