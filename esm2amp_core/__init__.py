@@ -11,7 +11,8 @@ Read in this order:
 - `predictor`: the above in one object, from pairs to a `predictions` table; `exports` writes it;
 - `jobs`, `kinds`, `store`, `tasks`, `workspace`: the same work queued, done by one worker, found again later;
 - `downloads`, `installing`, `selfcheck`: how a published model comes in, and whether one is sound;
-- `figures`: results to Plotly figures; `cli`: the command line; `training`: how bundles are made.
+- `figures`: results to Plotly figures; `cli`: the command line; `training`: how bundles are made;
+- `splitting`: labelled pairs divided so that nothing leaks, and leaks of given splits named.
 """
 
 __version__ = "0.1.0"

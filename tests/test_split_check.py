@@ -228,11 +228,15 @@ def test_a_random_split_of_pan_is_called_leaky(tmp_path):
 
 @needs_data
 @pytest.mark.skipif(not is_installed(), reason="NOT CHECKED: MMseqs2 is not installed")
-def test_the_gold_standard_shares_no_protein_and_has_only_its_few_relatives():
-    """Its validation against its training part; that it has 25 relatives was measured by others."""
+def test_the_gold_standard_shares_no_protein_and_has_only_its_few_relatives(monkeypatch):
+    """Its validation against its training part: 25 relatives by others' count, 24 by ours.
+
+    A less sensitive search, of a tenth of the time, finds 21 of them.
+    """
+    monkeypatch.setattr("esm2amp_core.splitting.mmseqs.SENSITIVITY", 3)
     folder = SHARED / "ppi_human_bernett"
     files = read_pair_files([folder / "train.tsv.gz", folder / "val.tsv.gz"], folder / "proteins.tsv.gz")
     found = find_leaks(files, MmseqsSearch.installed(identity=0.3, coverage=0.5))
     assert [leak.kind for leak in found] == ["similar_proteins"]
-    assert 20 <= found[0].count <= 30
+    assert 15 <= found[0].count <= 25
     assert found[0].figures["largest"] < 0.5

@@ -104,18 +104,19 @@ def _write_fasta(sequences: Sequence[str], path: Path) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     """Run in a folder of its own; no process of it survives, however this ends."""
+    # A group of its own: the program starts others, which are to end with it.
+    group = {"process_group": 0} if os.name == "posix" else {}
     with open(folder / "log.txt", "wb") as log:
         try:
-            # A group of its own: the program starts others, which are to end with it.
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                       process_group=0)
+                                       **group)
         except OSError as error:
             raise UserError(f"MMseqs2 does not run: {error}.", hint=_INSTALL) from None
         try:
             code = process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
             process.wait()
     if code:
         said = (folder / "log.txt").read_text("utf-8", errors="replace").strip().splitlines()
