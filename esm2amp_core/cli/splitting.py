@@ -58,9 +58,9 @@ def split(
         found = split_pairs(table, search, fractions=shares, seed=seed, report=report)
     facts = write_split(found, output)
     for name, part in facts["parts"].items():
-        OUTPUT.print(f"{name}: {part['pairs']:,} pairs ({part['share']:.0%}), {part['sequences']:,} proteins")
+        OUTPUT.print(f"{name}: pairs {part['pairs']:,} ({part['share']:.0%}), proteins {part['sequences']:,}")
     aside = facts["cross"]
-    OUTPUT.print(f"cross: {aside['pairs']:,} pairs set aside ({search.name} {search.version}; see {output}).")
+    OUTPUT.print(f"set aside: pairs {aside['pairs']:,}, by {search.name} {search.version}; see {output}")
     for reason, number in sorted(aside["reasons"].items(), key=lambda item: -item[1]):
         OUTPUT.print(f"  {number:,}: {reason}")
 

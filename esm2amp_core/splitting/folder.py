@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -26,7 +25,7 @@ FORMAT = 1
 FACTS = "split.json"
 
 
-def write_split(split: Split, folder: Path, *, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def write_split(split: Split, folder: Path) -> dict[str, Any]:
     """Write train.tsv, validation.tsv, test.tsv, cross.tsv, proteins.tsv and split.json.
 
     Every row of the input stands in exactly one of the first four, with all its columns as they were;
@@ -42,7 +41,7 @@ def write_split(split: Split, folder: Path, *, facts: Mapping[str, Any] | None =
     UserError
         If the folder is not empty or cannot be written.
     """
-    described = describe(split) | dict(facts or {})
+    described = describe(split)
     part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
     try:
         check_free(folder)

@@ -79,9 +79,9 @@ class Split:
         if row in self.pairs.problems:
             return self.pairs.problems[row]
         sequences = self.sequences_of_rows[row].tolist()
-        a, b = (PARTS[self.parts[place]] for place in sequences)
+        a, b = sorted(self.parts[sequences])
         if a != b:
-            return f"proteins of two parts: {a} and {b}"
+            return f"proteins of two parts: {PARTS[a]} and {PARTS[b]}"
         for name, place in zip(self.pairs.ids[row], sequences, strict=True):
             if place in self.too_near:
                 other, similarity = self.too_near[place]
