@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-START_SECONDS = 40
+START_SECONDS, STOP_SECONDS = 120, 60
 CHROMIUM_OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -64,7 +64,7 @@ def running_app(workspace: Path, *, models: Path, port: int) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=STOP_SECONDS)
 
 
 def _wait_until_it_answers(server: subprocess.Popen, url: str, log: Path) -> None:

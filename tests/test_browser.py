@@ -35,6 +35,8 @@ MDM2 = "MCNTNMSVPTDGAVTTSQIPASEQETLVRPKPLLLKLLKSVGAQKDTYTMKEVLFYLGQYIMTKRLYDEKQQ
 PAIRS = f"protein_a\tprotein_b\tnote\nP04637\tQ00987\t=1+1\n{HOSTILE}\tQ00987\t\nP04637\tNOBODY\t\n"
 FASTA = f">P04637\n{P53}\n>Q00987\n{MDM2}\n>{HOSTILE}\n{P53[::-1]}\n"
 SECONDS = 1000
+# A machine that does much else draws a page late, not wrongly.
+expect.set_options(timeout=30 * SECONDS)
 # Streamlit looks below the page's own address first; these misses are its way to find the server.
 PROBES = re.compile(r"/(predict|results|jobs|models)/_stcore/")
 
@@ -106,8 +108,9 @@ def submit_pairs(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
 
 
-def metric(page: Page, label: str) -> str:
-    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+def expect_metric(page: Page, label: str, value: str) -> None:
+    shown = page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+    expect(shown).to_have_text(value)
 
 
 def assert_fits(page: Page) -> None:
@@ -135,7 +138,8 @@ def test_a_fresh_server_opens_on_any_page_first(tmp_path, browser, server):
 def test_results_survive_refresh_second_tab_and_restart(results, server, page):
     page.goto(results)
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
-    assert (metric(page, "Pairs scored"), metric(page, "Not scored")) == ("2", "1")
+    expect_metric(page, "Pairs scored", "2")
+    expect_metric(page, "Not scored", "1")
     page.reload()
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
     second = page.context.new_page()
@@ -147,7 +151,7 @@ def test_results_survive_refresh_second_tab_and_restart(results, server, page):
     server.start()
     page.goto(results)
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
-    assert metric(page, "Pairs scored") == "2"
+    expect_metric(page, "Pairs scored", "2")
 
 
 def test_a_hostile_title_is_shown_as_it_was_typed(results, page):
@@ -228,7 +232,7 @@ def test_an_example_runs_with_two_clicks(server, page):
     page.get_by_role("radio", name="Try an example").click()
     page.get_by_role("button", name=re.compile(r"Predict \d+ pairs")).click()
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
-    assert metric(page, "Not scored") == "0"
+    expect_metric(page, "Not scored", "0")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
