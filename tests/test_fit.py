@@ -11,7 +11,6 @@ import pytest
 import torch
 from labelled_samples import WIDTH, planted_pairs
 from numpy.testing import assert_allclose
-from sklearn.metrics import roc_auc_score
 from tiny_bundle import SIZES
 
 from esm2amp_core.bundles import EncoderRef, Manifest
@@ -19,11 +18,11 @@ from esm2amp_core.errors import UserError
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.bundle import ModelBundle
-from esm2amp_core.training.bundling import product_logits
 from esm2amp_core.training.fit import CHUNK_TOKENS, FitSettings, cross_entropy, derive_seed, fit, score
 from esm2amp_core.training.recipe import Recipe
 
-SETTINGS = FitSettings(rate=5e-3, epochs=4, batch_pairs=64, seed=1)
+SETTINGS = FitSettings(rate=5e-3, epochs=4, batch_pairs=32, seed=1)
+N_TRAIN, N_VALID = 400, 150
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +39,12 @@ def tokens_of(architecture):
 
 def build(architecture="amps", seed=1):
     settings = replace(SETTINGS, seed=seed)
-    return Recipe(architecture=architecture, sizes=SIZES[architecture], settings=settings).build(WIDTH)
+    sizes = SIZES[architecture] | ({"heads": 2} if "heads" in SIZES[architecture] else {})
+    return Recipe(architecture=architecture, sizes=sizes, settings=settings).build(WIDTH)
 
 
 def train_and_valid(architecture="amps"):
-    return planted_pairs(800, 0, tokens_of(architecture)), planted_pairs(300, 1, tokens_of(architecture))
+    return tuple(planted_pairs(n, seed, tokens_of(architecture)) for seed, n in enumerate((N_TRAIN, N_VALID)))
 
 
 def assert_same(one, other):
@@ -54,8 +54,10 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_learns_a_planted_signal(architecture):
+    from sklearn.metrics import roc_auc_score
+
     classifier, (train, valid) = build(architecture), train_and_valid(architecture)
-    result = fit(classifier, train, valid, replace(SETTINGS, epochs=12))
+    result = fit(classifier, train, valid, replace(SETTINGS, epochs=6))
     assert result.best["auroc"] > 0.9
     assert_allclose(roc_auc_score(valid.labels, score(classifier, valid)), result.best["auroc"], atol=0.01)
 
@@ -82,6 +84,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(architect
 
 
 def test_the_best_epoch_is_kept_and_training_ends_when_it_brings_nothing():
+    from sklearn.metrics import roc_auc_score
+
     classifier, (train, valid) = build(), train_and_valid()
     result = fit(classifier, train, valid, replace(SETTINGS, epochs=50, patience=3, precision="float32"))
     aurocs = [entry["valid_auroc"] for entry in result.history]
@@ -100,14 +104,14 @@ def test_the_rate_falls_when_the_validation_loss_does_not():
 
 def test_a_batch_read_in_pieces_has_the_gradient_of_the_whole(monkeypatch):
     train, valid = train_and_valid()
-    settings = replace(SETTINGS, precision="float32", epochs=1, batch_pairs=800)
+    settings = replace(SETTINGS, precision="float32", epochs=1, batch_pairs=N_TRAIN)
     gradients = []
 
     def keep(parameters, _):
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in parameters]))
 
     monkeypatch.setattr("esm2amp_core.training.fit.clip_grad_norm_", keep)
-    for chunk_tokens in (100_000, 7 * 20):  # 800 pairs at once, or 7 at a time and 2 in the end
+    for chunk_tokens in (100_000, 7 * 20):  # all 400 pairs at once, or 7 at a time and 1 in the end
         monkeypatch.setattr("esm2amp_core.training.fit.CHUNK_TOKENS", chunk_tokens)
         fit(Recipe(sizes=SIZES["amps"], dropout=0.0).build(WIDTH), train, valid, settings)
     assert_allclose(gradients[0], gradients[1], atol=1e-5 * float(gradients[0].abs().max()))
@@ -139,12 +143,14 @@ def test_proteins_change_places_from_epoch_to_epoch_where_their_order_matters(ar
         assert torch.equal(pairs.labels[rows], train.labels[rows])
         return cross_entropy(classifier, pairs, rows)
 
-    fit(build(architecture), train, valid, replace(SETTINGS, epochs=2, batch_pairs=800), loss=watching)
+    fit(build(architecture), train, valid, replace(SETTINGS, epochs=2, batch_pairs=N_TRAIN), loss=watching)
     assert 0.3 < np.mean(seen) < 0.7
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_validation_scores_as_the_product_does(architecture):
+    from esm2amp_core.training.bundling import product_logits
+
     classifier, (_, valid) = build(architecture).eval(), train_and_valid(architecture)
     manifest = Manifest(
         name="x", title="x", architecture=architecture, sizes=classifier.sizes,
@@ -181,7 +187,7 @@ def test_a_run_with_other_data_or_settings_is_not_resumed(tmp_path):
     fit(build(), train, valid, replace(SETTINGS, epochs=1), checkpoint=path, facts={"encoder": "one"})
     for changed, message in [
         ({"settings": replace(SETTINGS, epochs=1, rate=1e-4)}, r"rate \(0.005 then, 0.0001 now\)"),
-        ({"train": train.select(torch.arange(700))}, "training pairs"),
+        ({"train": train.select(torch.arange(N_TRAIN - 100))}, "training pairs"),
         ({"valid": replace(valid, labels=1 - valid.labels)}, "validation pairs"),
         ({"train": replace(train, features=train.features + 1)}, "features"),
         ({"facts": {"encoder": "two"}}, r"encoder \(one then, two now\)"),
@@ -221,10 +227,10 @@ import os, signal, sys, torch
 sys.path.insert(0, {tests!r})
 torch.set_num_threads(1)
 from pathlib import Path
-from test_fit import SETTINGS, build, train_and_valid
+from test_fit import N_TRAIN, SETTINGS, build, train_and_valid
 from esm2amp_core.training.fit import fit
 def kill(stage, done, total):
-    if done > 2.5 * 800:  # in the middle of the third epoch
+    if done > 2.5 * N_TRAIN:  # in the middle of the third epoch
         os.kill(os.getpid(), signal.SIGKILL)
 fit(build(), *train_and_valid(), SETTINGS, checkpoint=Path({state!r}), progress=kill)
 """
@@ -240,5 +246,5 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(tmp_path):
     fit(whole, *train_and_valid(), SETTINGS)
     read = []
     fit(resumed, *train_and_valid(), SETTINGS, checkpoint=state, progress=lambda *now: read.append(now[1]))
-    assert min(read) > 2 * 800  # two epochs were done already
+    assert min(read) > 2 * N_TRAIN  # two epochs were done already
     assert_same(whole, resumed)

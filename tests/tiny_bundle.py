@@ -5,12 +5,9 @@ from pathlib import Path
 import torch
 
 from esm2amp_core.bundles import EncoderRef, Manifest
-from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.models import resolve
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
 from esm2amp_core.models.classifier import Classifier
-from esm2amp_core.predictor import Predictor
-from esm2amp_core.selfcheck import make_self_check
 
 WIDTH = 16
 SIZES = {
@@ -37,6 +34,10 @@ def make_classifier(architecture: str, *, seed: int = 3) -> Classifier:
 
 def make_bundle(folder: Path, encoder: Path, architecture: str = "amps", extras=None, **manifest) -> Path:
     """Save a bundle named after its folder, with the encoder inside and a true self-check."""
+    from esm2amp_core.embed.esm2 import Esm2Embedder
+    from esm2amp_core.predictor import Predictor
+    from esm2amp_core.selfcheck import make_self_check
+
     classifier = make_classifier(architecture)
     embedder = Esm2Embedder.load(encoder, device="cpu", precision="float32")
     card = Manifest(
