@@ -23,7 +23,7 @@ from esm2amp_core.training.prepare import Sources, prepare
 from esm2amp_core.training.recipe import Recipe
 
 RECIPE = Recipe(
-    architecture="siamese", sizes={"layers": 1, "heads": 8, "feedforward": 256},
+    architecture="siamese",
     settings=FitSettings(rate=1e-3, weight_decay=0.05, batch_pairs=512, epochs=12, patience=4,
                          plateau_patience=1, plateau_factor=0.3),
 )  # fmt: skip

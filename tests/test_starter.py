@@ -54,7 +54,7 @@ def test_the_read_out_describes_proteins_in_units_of_their_spread_and_is_not_tra
     train = LabelledPairs(features, torch.randint(40, (60, 2), generator=random), torch.ones(60))
     weight, bias = torch.randn(8, 16, generator=random), torch.randn(8, generator=random)
     encoder = starter.StarterEncoder(tmp_path, (weight, bias), {})
-    classifier = resolve("siamese")(16, layers=1, heads=2, feedforward=8, readout=8)
+    classifier = resolve("siamese")(16, readout=8)
     starter.read_surroundings(classifier, train, encoder)
     described = classifier.readout(features[train.index.unique()].mean(dim=1))
     assert_allclose(described.mean(dim=0).detach(), np.zeros(8), atol=1e-5)
@@ -64,8 +64,7 @@ def test_the_read_out_describes_proteins_in_units_of_their_spread_and_is_not_tra
 
 TOY = {
     "starter": Recipe(architecture="siamese", settings=FitSettings(epochs=1),
-                      sizes={"layers": 1, "heads": 2, "feedforward": 8, "readout": 129, "hidden1": 8,
-                             "embedding": 4, "hidden2": 4}),
+                      sizes={"readout": 129, "hidden1": 8, "embedding": 4, "hidden2": 4}),
     "starter_amps": Recipe(architecture="amps", settings=FitSettings(epochs=1),
                            sizes={"layers": 1, "heads": 2, "feedforward": 8, "hidden1": 8, "hidden2": 4}),
 }  # fmt: skip

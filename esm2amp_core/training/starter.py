@@ -50,10 +50,9 @@ PRETRAINING = ("--minutes", "28", "--threads", "1", "--compile")
 RECIPES = {
     "starter": Recipe(
         architecture="siamese", dropout=0.3,
-        sizes={"layers": 1, "heads": 8, "feedforward": 256, "readout": 129, "hidden1": 128, "embedding": 32,
-               "hidden2": 64},
-        settings=FitSettings(rate=1e-3, weight_decay=0.05, batch_pairs=2048, epochs=15, patience=5,
-                             plateau_patience=1, plateau_factor=0.3, averaging=0.98),
+        sizes={"readout": 129, "hidden1": 128, "embedding": 32, "hidden2": 64},
+        settings=FitSettings(rate=1e-3, weight_decay=0.05, batch_pairs=2048, epochs=20, patience=6,
+                             plateau_patience=1, plateau_factor=0.5, averaging=0.98, precision="float32"),
     ),
     "starter_amps": Recipe(
         architecture="amps", dropout=0.2,
