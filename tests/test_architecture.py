@@ -129,7 +129,7 @@ def test_light_modules_load_without_torch(module):
         f"import sys, esm2amp_core.{module}; heavy = {{'torch', 'transformers', 'sklearn', 'streamlit'}}; "
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (run.returncode, run.stderr) == (0, "")
 
 

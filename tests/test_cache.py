@@ -251,7 +251,7 @@ def start_writer(path: Path, name: str, rounds: int) -> subprocess.Popen:
 
 def test_several_processes_write_and_read_at_once(cache):
     writers = [start_writer(cache.path, name, 15) for name in "abcd"]
-    outcomes = [writer.communicate(timeout=60) for writer in writers]
+    outcomes = [writer.communicate(timeout=120) for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4, outcomes
     assert [errors for _, errors in outcomes] == [""] * 4  # nobody was refused
     found = cache.get(f"{name}.{i}.{j}" for name in "abcd" for i in range(15) for j in range(10))

@@ -296,7 +296,7 @@ def test_jobs_are_listed_shown_and_cancelled(esm2amp):
 
 def test_the_module_is_the_command():
     run = subprocess.run(
-        [sys.executable, "-m", "esm2amp_core", "version"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "esm2amp_core", "version"], capture_output=True, text=True, timeout=120
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("esm2amp ")
@@ -312,7 +312,7 @@ def test_ctrl_c_while_the_program_is_loaded_ends_in_one_line():
         "sys.meta_path.insert(0, Interrupted())\n"
         "runpy.run_module('esm2amp_core', run_name='__main__')\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (run.returncode, run.stdout, run.stderr) == (130, "", "esm2amp: stopped.\n")
 
 

@@ -60,7 +60,7 @@ def as_after_the_first_visitor(manager: PagesManager, *args, **kwargs) -> None:
 
 
 def visit(page: str = "predict", **address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=20)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.run()
     app.switch_page(f"pages/{page}.py")
     for name, value in address.items():
@@ -118,7 +118,7 @@ def test_every_page_opens_on_an_empty_workspace(workspace, page):
 
 
 def test_the_bare_address_leads_to_predict(workspace):
-    app = sound(AppTest.from_file(str(ROOT / "app.py"), default_timeout=20).run())
+    app = sound(AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run())
     assert app.title[0].value == "Do these proteins interact?"
 
 
@@ -130,7 +130,7 @@ def test_the_pages_never_load_torch():
         "heavy = {'torch', 'transformers', 'sklearn', 'tables', 'safetensors'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert run.stdout.strip() == "[]", run.stderr
 
 
@@ -139,7 +139,7 @@ def test_the_unexpected_becomes_an_incident_number_and_a_line_in_the_log(workspa
         raise RuntimeError("the secret inside")
 
     monkeypatch.setattr(JobStore, "count", fail)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=20)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.run()
     with caplog.at_level(logging.ERROR):
         app.switch_page("pages/jobs.py").run()
@@ -153,7 +153,7 @@ def test_the_unexpected_becomes_an_incident_number_and_a_line_in_the_log(workspa
 
 def test_a_setting_that_makes_no_sense_is_said_in_words(workspace, monkeypatch):
     monkeypatch.setenv("ESM2AMP_MAX_PAIRS", "many")
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=20).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     assert not app.exception
     assert "ESM2AMP\\_MAX\\_PAIRS" in app.error[0].value
 

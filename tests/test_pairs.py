@@ -438,9 +438,9 @@ def test_every_row_comes_back_in_order_with_its_ids(rows):
 
 def test_many_damaged_names_among_many_known_ones_are_looked_up_quickly():
     suggester = Suggester(f"P{i}" for i in range(200_000))
-    started = time.monotonic()
+    started = time.process_time()
     assert all(suggester.known_among([f"P{i}", f"Q{i}"]) == [f"P{i}"] for i in range(1_000))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_many_processes_may_open_a_new_workspace_at_once(tmp_path):
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=-1, stderr=-1, text=True)
         for _ in range(4)
     ]
-    assert [process.communicate(timeout=60) for process in processes] == [("0\n", "")] * 4
+    assert [process.communicate(timeout=120) for process in processes] == [("0\n", "")] * 4
     with sqlite3.connect(tmp_path / "new" / "app.sqlite") as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchall() == [(len(STEPS),)]
 

@@ -317,10 +317,10 @@ def test_print_areas_and_properties_do_not_matter():
     for kind in ("Print_Titles", "Print_Area"):
         names = f"""<definedNames><definedName name="_xlnm.{kind}" localSheetId="0">{"'" * 20_000}"""
         named = book.replace("</sheets>", f"</sheets>{names}</definedName></definedNames>")
-        started = time.monotonic()
+        started = time.process_time()
         raw = read_table(repacked(workbook(ROWS), xl__workbook=named.encode(), docProps__core=b"<broken"))
         assert cells(raw) == ROWS
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
 
 # Hostile files
@@ -393,10 +393,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_give_one_clear_error_quickly(name):
     data, reason = HOSTILE[name]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(PairError, match=reason) as caught:
         read_table(data, f"{name}.csv", max_pairs=1_000, max_file_mb=1)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert caught.value.hint
     assert len(str(caught.value)) < 400
 

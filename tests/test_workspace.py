@@ -27,7 +27,7 @@ from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.worker import run_pending
 from esm2amp_core.workspace import Workspace
 
-PATIENCE = 60
+PATIENCE = 120
 ENDINGS = "ACDEFGHIKLMNPQRSTVWY"
 
 
