@@ -16,8 +16,7 @@ SIZES = {
     "gru": {"layers": 2, "hidden1": 16, "hidden2": 8},
     "mean": {"hidden1": 16, "hidden2": 8},
     "dpm": {"hidden1": 32, "hidden2": 16, "hidden3": 8},
-    "siamese": {"layers": 1, "heads": 8, "feedforward": 32, "readout": 16, "hidden1": 16, "embedding": 8,
-                "hidden2": 8},
+    "siamese": {"readout": 16, "hidden1": 16, "embedding": 8, "hidden2": 8},
 }
 
 
