@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -40,8 +41,8 @@ def write_parts(pairs: pd.DataFrame, split: str, folder: Path) -> dict[str, Path
     return paths
 
 
-def run(split: str, data: Path, work: Path, settings: Settings) -> dict[str, float]:
-    """Train under one split; AUROC on its own test part and on the leakage-free benchmark."""
+def run(split: str, data: Path, work: Path, encoder: str, settings: Settings) -> dict[str, Any]:
+    """Train under one split; figures on its own test part and on the leakage-free benchmark."""
     pan, bernett = data / "ppi_human_pan", data / "ppi_human_bernett"
     pairs = pd.read_csv(pan / "pairs.tsv.gz", sep="\t", dtype=str, keep_default_na=False)
     parts = write_parts(pairs, split, work / split)
@@ -49,7 +50,7 @@ def run(split: str, data: Path, work: Path, settings: Settings) -> dict[str, flo
     bundle = work / f"model_{split}"
     if not bundle.exists():
         prepared = prepare(Sources(pairs=parts["train"], validation=parts["val"], sequences=proteins,
-                                   allow_leaks=True), settings, warn=print)
+                                   encoder=encoder, allow_leaks=True), settings, warn=print)
         train_bundle(prepared, RECIPE, bundle, on_epoch=print)
     own = DataSet(name="own", title="Own test part", pairs=parts["test"], sequences=proteins,
                   train=parts["train"])
@@ -63,10 +64,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the same model under a leaky and a strict split.")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/leakage"))
+    parser.add_argument("--encoder", default="starter", help="a model whose encoder is meant, or a folder")
     options = parser.parse_args()
     settings = Settings(workspace=options.work / "workspace", device="cpu", precision="float32",
                         max_pairs=1_000_000)
-    figures = {split: run(split, options.data, options.work, settings) for split in SPLITS}
+    figures = {split: run(split, options.data, options.work, options.encoder, settings) for split in SPLITS}
     (options.work / "leakage.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 

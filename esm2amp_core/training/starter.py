@@ -50,7 +50,7 @@ PRETRAINING = ("--minutes", "28", "--threads", "1", "--compile")
 RECIPES = {
     "starter": Recipe(
         architecture="siamese", dropout=0.3,
-        sizes={"readout": 129, "hidden1": 128, "embedding": 32, "hidden2": 64},
+        sizes={"readout": 129, "hidden1": 256, "embedding": 64, "hidden2": 64},
         settings=FitSettings(rate=1e-3, weight_decay=0.05, batch_pairs=2048, epochs=20, patience=6,
                              plateau_patience=1, plateau_factor=0.5, averaging=0.98, precision="float32"),
     ),

@@ -13,11 +13,11 @@ from pages.components.text import literal
 
 STARTER = "starter"
 SMALL_MODEL = (
-    "The small model that comes with the program and works offline: good for trying things out, too weak to "
-    "judge proteins by."
+    "The small model that comes with the program and works offline: good for trying things out and for "
+    "ranking many pairs, too weak to judge a single one by."
 )
 LARGER_MODELS = (
-    "The published ESM2_AMP models read proteins with a language model 130 times larger. "
+    "The published ESM2_AMP models read proteins with a language model 200 times larger. "
     "The Models page installs one, as do “esm2amp models download amps” (online) and “esm2amp models import”."
 )
 
