@@ -39,16 +39,16 @@ def show_card(manifest: Manifest) -> None:
                 st.badge("small offline model", color="blue")
         if manifest.summary:
             st.markdown(literal(manifest.summary))
-        facts, figures = st.columns([1, 1], gap="large")
+        if trust := trust_words(manifest):
+            st.markdown(f"**How far to trust it.** {trust}")
+        show_metrics(manifest.metrics)
+        facts, limits = st.columns([1, 1], gap="large")
         with facts:
             _show_facts(manifest)
+        with limits:
             if manifest.limitations:
                 st.markdown("**Limits**")
                 st.markdown("\n".join(f"- {literal(text)}" for text in manifest.limitations))
-        with figures:
-            if trust := trust_words(manifest):
-                st.markdown(f"**How far to trust it.** {trust}")
-            show_metrics(manifest.metrics)
         with st.expander("Training data and settings"):
             _show_table({**flatten(manifest.training), "sizes": str(manifest.sizes)})
         with st.expander("Files and versions"):

@@ -17,10 +17,10 @@ def show_install(workspace: Workspace) -> None:
     """With internet: a button. Without: copy two files, then one command."""
     st.subheader("Install a published model", anchor=False)
     st.markdown(
-        "The models of the ESM2_AMP paper read proteins with a language model of 650 million parameters, 130 "
-        "times as large as that of the small offline model. The small one is weak: its card shows how it did "
-        "on test pairs. A published model takes about 3 GB of disk. Once installed, it is listed above and "
-        "can be chosen on the Predict page."
+        "The models of the ESM2_AMP paper read proteins with a language model of 650 million parameters, 200 "
+        "times as large as that of the small offline model, whose card shows how it did on test pairs. A "
+        "published model takes about 3 GB of disk. Once installed, it is listed above and can be chosen on "
+        "the Predict page."
     )
     online, offline = st.tabs(["This machine has internet", "This machine has no internet"])
     with online:
