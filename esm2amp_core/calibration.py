@@ -110,7 +110,7 @@ class Calibration:
             knots = {name: tuple(map(float, values.get(name, ())))
                      for name in ("knot_logits", "knot_probabilities")}
             return cls(**{**values, **knots})
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleError(f"The calibration cannot be read: {error}.") from None
 
 

@@ -44,8 +44,12 @@ def quoted(value: str, limit: int = 60) -> str:
     """A value as people see it: in quotes, control characters visible, a long one cut in the middle."""
     if len(value) > limit:
         value = f"{value[: limit - 15]}…{value[-10:]}"
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
-    return f"'{shown}'"
+    return f"'{printable(value)}'"
+
+
+def printable(text: str) -> str:
+    """The text with control characters visible: names from a file must not steer a terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class UserError(Exception):

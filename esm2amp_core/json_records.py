@@ -13,6 +13,7 @@ KINDS = {
     "int": (int, "a whole number"),
     "float": ((int, float), "a number"),
     "tuple": ((tuple, list), "a list"),
+    "list": (list, "a list"),
     "dict": (dict, "a set of fields"),
 }  # fmt: skip
 """What a field's annotation asks for: types, and words for people."""

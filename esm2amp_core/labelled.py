@@ -70,19 +70,21 @@ def read_labelled(
     taken = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
     # By position: build_pairs gives carried columns other names where they could be mistaken for results.
     position = len(PAIR_COLUMNS) + [name for name in names if name not in taken].index(chosen)
-    labels = parse_labels(table.frame.iloc[:, position])
+    labels = parse_labels(table.frame.iloc[:, position], pairs.name)
     frame = table.frame.drop(columns=table.frame.columns[position])
     frame = frame.rename(columns={LABEL: f"{LABEL} (input)"})
     frame.insert(len(PAIR_COLUMNS), LABEL, labels)
     return PairTable(frame, table.proteins, table.issues)
 
 
-def parse_labels(texts: pd.Series) -> np.ndarray:
+def parse_labels(texts: pd.Series, filename: str = "") -> np.ndarray:
     """Labels as numbers.
 
     Parameters
     ----------
     texts : Series of str, length=N
+    filename : str
+        For the message: several tables may be read at once.
 
     Returns
     -------
@@ -103,8 +105,9 @@ def parse_labels(texts: pd.Series) -> np.ndarray:
                   "The label is missing.", "Write 1 where the proteins interact, 0 where they do not.")
             for row, text in zip(bad, texts.iloc[bad], strict=True)
         ]
+        where = f"{filename}: " if filename else ""
         rows = "1 row has" if len(bad) == 1 else f"{len(bad):,} rows have"
-        raise PairError(f"{rows} no usable label.", hint="Labels are 1 or 0.", details=details)
+        raise PairError(f"{where}{rows} no usable label.", hint="Labels are 1 or 0.", details=details)
     return values.to_numpy(np.int64)
 
 

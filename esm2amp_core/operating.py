@@ -10,6 +10,7 @@ import numpy as np
 
 from esm2amp_core.errors import BundleError
 
+MAX_PAIRS = 2**53  # whole numbers beyond are none in floating point
 MIN_CALLED = 10
 """Pairs on which the strictest threshold of a curve rests: a share among fewer says little."""
 
@@ -51,7 +52,8 @@ class OperatingCurve:
         sound = sound and all(y.shape == x.shape for y in rates)
         sound = sound and all(((y >= 0) & (y <= 1)).all() and (np.diff(y) <= 0).all() for y in rates)
         counts = (self.n_positive, self.n_negative)
-        if not sound or not all(isinstance(n, int) and n > 0 for n in counts):
+        sound = sound and all(isinstance(n, int) and 0 < n <= MAX_PAIRS for n in counts)
+        if not sound or not isinstance(self.measured_on, str):
             raise BundleError("The operating curve is none: thresholds must rise and both rates fall.",
                               hint="Evaluate the model again.")
 
@@ -155,7 +157,7 @@ class OperatingCurve:
             curves = {name: tuple(map(float, values[name]))
                       for name in ("thresholds", "recall", "false_positive_rate")}
             return cls(**{**values, **curves})
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise BundleError(f"The operating curve cannot be read: {error}.") from None
 
 

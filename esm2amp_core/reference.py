@@ -188,7 +188,9 @@ class TrainingReference:
                     raise ValueError(f"it has format {found}, this program reads {FORMAT}")
                 names = json.loads(arrays["names"].tobytes())
                 return cls(tuple(names), *(arrays[name] for name in ("digests", "lengths", "residues")))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        except BundleError:
+            raise
+        except Exception as error:  # zipfile, zlib, NumPy and json each have errors of their own for damage
             raise BundleError(f"The list of training proteins {path} cannot be read: {error}.",
                               hint="Install the model again.") from None
 

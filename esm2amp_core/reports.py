@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from esm2amp_core.errors import UserError
+from esm2amp_core.errors import BundleError, UserError
+from esm2amp_core.report_checks import check_report
 
 FORMAT = 1
 Figures = TypeVar("Figures")
@@ -207,8 +208,12 @@ class Report:
                 "left_out": tuple(values["left_out"]),
                 "notes": tuple(values["notes"]),
             }
-            return cls(**values)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            report = cls(**values)
+            check_report(report, PREVALENCES)
+            return report
+        except BundleError as error:
+            raise ReportError(error.message, hint="Evaluate again.") from None
+        except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ReportError(f"The report cannot be read: {error}.", hint="Evaluate again.") from None
 
 

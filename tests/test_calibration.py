@@ -157,7 +157,7 @@ def test_it_comes_back_from_json():
         {"method": "magic"}, {"temperature": 0}, {"temperature": "hot"}, {"knot_logits": [0, 0, 1]},
         {"knot_probabilities": [0.1, 0.2]}, {"knot_probabilities": [0.0, 0.5, 1.0]}, {"knot_logits": None},
         {"knot_logits": []}, {"method": "temperature"}, {"n_pairs": "many"}, {"log_loss": 3}, {"spell": 1},
-        {"knot_logits": [float("nan"), 0, 1]},
+        {"knot_logits": [float("nan"), 0, 1]}, {"temperature": 10**400}, {"knot_logits": [0, 1, 10**400]},
     ],
 )  # fmt: skip
 def test_values_that_make_no_rising_function_are_refused(changes):

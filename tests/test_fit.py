@@ -209,6 +209,18 @@ def test_a_damaged_state_is_refused_and_never_executed(tmp_path):
             fit(build(), train, valid, SETTINGS, checkpoint=path)
 
 
+def test_a_state_that_cannot_be_written_is_told_in_words(tmp_path):
+    train, valid = train_and_valid()
+    with pytest.raises(UserError, match="cannot be written"):
+        fit(build(), train, valid, SETTINGS, checkpoint=tmp_path / "gone" / "state")
+
+
+def test_sizes_that_no_memory_holds_are_told_in_words():
+    for width in (10**12, 10**30):
+        with pytest.raises(UserError, match="too large"):
+            Recipe(architecture="siamese", sizes={"hidden1": width}, settings=SETTINGS).build(WIDTH)
+
+
 def test_a_loss_that_explodes_is_told_in_words():
     train, valid = train_and_valid()
     wild = replace(train, features=train.features * float("inf"))

@@ -45,7 +45,7 @@ def test_labels_are_read_however_they_are_written(write, yes, no):
 
 def test_every_row_without_a_usable_label_is_listed(write):
     text = "protein_a,protein_b,label\nubi,ins,1\nins,ubi,\nubi,ubi,maybe\nins,ins,0.7\n"
-    with pytest.raises(PairError, match="3 rows have no usable label") as caught:
+    with pytest.raises(PairError, match="p.csv: 3 rows have no usable label") as caught:
         read_labelled(write("p.csv", text), write("p.fa", FASTA))
     assert [issue.row for issue in caught.value.details] == [2, 3, 4]
     assert "missing" in str(caught.value.details[0])

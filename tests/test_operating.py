@@ -122,6 +122,7 @@ def test_it_comes_back_from_json():
         {"recall": [2, 1, 0]},
         {"false_positive_rate": [1, 0, -1]}, {"n_negative": 0}, {"n_positive": "many"}, {"thresholds": []},
         {"thresholds": None}, {"surplus": 1}, {"recall": [1, float("nan"), 0]},
+        {"n_negative": 10**400}, {"recall": [10**400, 1, 0]}, {"measured_on": ["pairs"]},
     ],
 )  # fmt: skip
 def test_values_that_make_no_curve_are_refused(changes):

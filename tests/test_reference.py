@@ -1,5 +1,6 @@
 """Training proteins: seen or not, and how near the nearest one is."""
 
+import io
 import zipfile
 
 import numpy as np
@@ -135,3 +136,47 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
         TrainingReference.load(tmp_path / "x.npz")
     with pytest.raises(BundleError, match="cannot be read"):
         TrainingReference.load(tmp_path / "absent.npz")
+
+HUGE_ARRAY = b"\x93NUMPY\x01\x00\x76\x00%-117b\n" % (
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999,), }"
+)
+
+
+def _flip(data, offset, value):
+    """The archive with one byte changed in each entry of its directory."""
+    data, at = bytearray(data), -1
+    while (at := data.find(b"PK\x01\x02", at + 1)) != -1:
+        data[at + offset] = value
+    return bytes(data)
+
+
+def _entry(data, name, content):
+    """The archive with another entry in the place of `name`."""
+    source, changed = zipfile.ZipFile(io.BytesIO(data)), io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as archive:
+        for each in source.namelist():
+            archive.writestr(each, content if each == name else source.read(each))
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: _flip(data, 10, 99),  # packed by an unknown method
+        lambda data: _flip(data, 8, 1),  # said to be encrypted
+        lambda data: data[:60] + b"\xff" * 30 + data[90:],
+        lambda data: _entry(data, "digests.npy", b"cos\nsystem\n(S'touch /tmp/owned'\ntR."),
+        lambda data: _entry(data, "residues.npy", HUGE_ARRAY),
+    ],
+)  # fmt: skip
+def test_a_damaged_or_tampered_archive_is_refused_in_words(reference, tmp_path, damage):
+    (tmp_path / "x.npz").write_bytes(damage(reference.to_bytes()))
+    with pytest.raises(BundleError, match="cannot be read"):
+        TrainingReference.load(tmp_path / "x.npz")
+
+
+def test_names_nested_without_end_are_refused(reference, tmp_path):
+    with np.load(io.BytesIO(reference.to_bytes())) as arrays:
+        np.savez(tmp_path / "x.npz", **{**arrays, "names": np.frombuffer(b"[" * 200_000, np.uint8)})
+    with pytest.raises(BundleError, match="cannot be read"):
+        TrainingReference.load(tmp_path / "x.npz")

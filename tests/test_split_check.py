@@ -192,7 +192,7 @@ def test_the_command_ends_with_0_3_or_2(planted, monkeypatch, capsys):
     files, report = planted.write(), planted.folder / "leaks.json"
     code, out, _ = check(monkeypatch, capsys, *files, "--sequences", fasta, "-o", report)
     assert code == 3
-    assert out.startswith("same_pair: 1 pair is of")
+    assert out.startswith("same_pair: 1 pair of")
     found = json.loads(report.read_text())
     assert [leak["kind"] for leak in found["leaks"]] == ["same_pair", "shared_protein"]
     assert found["method"]["name"] == "kmers"
@@ -201,6 +201,15 @@ def test_the_command_ends_with_0_3_or_2(planted, monkeypatch, capsys):
     assert code == 2 and "two parts" in err
     code, _, err = check(monkeypatch, capsys, *files)
     assert code == 2 and "--sequences" in err
+
+
+def test_names_do_not_steer_the_terminal(tmp_path, monkeypatch, capsys):
+    sequence = "ACDEFGHIKLMNPQRSTVWY" * 2
+    table = tmp_path / "p.tsv"
+    rows = "protein_a\tprotein_b\tlabel\tsequence_a\tsequence_b\n"
+    table.write_text(rows + f"A\x1b[31m\tB\t1\t{sequence}\t{sequence[::-1]}\n")
+    code, out, _ = check(monkeypatch, capsys, table, table)
+    assert code == 3 and "\x1b" not in out and "A\\x1b[31m" in out
 
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

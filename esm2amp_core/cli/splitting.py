@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
-from esm2amp_core.errors import UserError
+from esm2amp_core.errors import UserError, printable
 from esm2amp_core.settings import Settings
 
 LEAKS_FOUND = 3
@@ -85,9 +85,9 @@ def _check(files: list[Path], sequences: Path | None, output: Path | None, searc
                             hint="Give the proteins with --sequences.")
     leaks = find_leaks(parts, search)
     for leak in leaks:
-        OUTPUT.print(f"{leak.kind}: {leak.message}")
+        OUTPUT.print(f"{leak.kind}: {printable(leak.message)}")
         for example in leak.examples:
-            OUTPUT.print(f"  {example}")
+            OUTPUT.print(f"  {printable(example)}")
     if output is not None:
         found = {
             "files": [str(path) for path in files],

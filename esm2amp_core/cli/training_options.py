@@ -46,7 +46,7 @@ Dropout = Annotated[float | None, typer.Option(help="Dropout rate of the body.")
 Batch = Annotated[int, typer.Option(min=1, help="Pairs per step.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Epochs at most.")]
 Patience = Annotated[int, typer.Option(min=1, help="Epochs without a better validation AUROC.")]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same weights.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Same seed, same machine: same weights.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Precision = Annotated[str, typer.Option(help="Of training: auto, float32 or bfloat16.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")]

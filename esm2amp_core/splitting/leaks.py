@@ -52,7 +52,7 @@ def _same_pairs(one: Part, other: Part) -> Iterator[Leak]:
                      for way, number in ways.items() if number)
     yield Leak(
         "same_pair", (one.name, other.name), len(common),
-        f"{_count(len(common), 'pair')} of {other.name} also in {one.name}: {told}. They measure memory.",
+        f"{_count(len(common), 'pair', other)} also in {one.name}: {told}. They measure memory.",
         tuple(examples[:N_EXAMPLES]), {name.replace(" ", "_"): number for name, number in ways.items()},
     )  # fmt: skip
 
@@ -65,14 +65,14 @@ def _shared_proteins(one: Part, other: Part) -> Iterator[Leak]:
     if by_id:
         yield Leak(
             "shared_protein", (one.name, other.name), len(by_id),
-            f"{_count(len(by_id), 'protein')} of {other.name} ({len(by_id) / total:.0%}) also in {one.name}: "
+            f"{_count(len(by_id), 'protein', other)} also in {one.name} ({len(by_id) / total:.0%}): "
             "a model may know them.", tuple(other.names[place][0] for place in by_id[:N_EXAMPLES]),
         )  # fmt: skip
     if renamed:
         examples = [f"{other.names[place][0]} is {one.names[place][0]}" for place in renamed[:N_EXAMPLES]]
         yield Leak(
             "same_sequence", (one.name, other.name), len(renamed),
-            f"{_count(len(renamed), 'protein')} of {other.name} also in {one.name} under another id, with "
+            f"{_count(len(renamed), 'protein', other)} also in {one.name} under another id, with "
             "the same sequence.", tuple(examples),
         )  # fmt: skip
 
@@ -97,8 +97,9 @@ def _similar_proteins(one: Part, other: Part, sequences: list[str], search: Sear
     ]
     yield Leak(
         "similar_proteins", (one.name, other.name), len(best),
-        f"{_count(len(best), 'protein')} of {other.name} ({len(best) / len(other.names):.1%}) similar to one "
-        f"of {one.name}: {search.claim}. In brackets: {search.measure}.", tuple(examples),
+        f"{_count(len(best), 'protein', other)} similar to one of {one.name} "
+        f"({len(best) / len(other.names):.1%}): {search.claim}. In brackets: {search.measure}.",
+        tuple(examples),
         {"proteins": len(other.names), "largest": round(best[ordered[0]][0], 4)},
     )  # fmt: skip
 
@@ -119,8 +120,10 @@ def _contradictions(parts: Sequence[Part]) -> Iterator[Leak]:
                    f"{_count(len(found), 'pair')} labelled both positive and negative.", tuple(examples))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun} is" if number == 1 else f"{number:,} {noun}s are"
+def _count(number: int, noun: str, part: Part | None = None) -> str:
+    """``3 pairs of test.tsv are``."""
+    of = f" of {part.name}" if part else ""
+    return f"1 {noun}{of} is" if number == 1 else f"{number:,} {noun}s{of} are"
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -34,7 +34,10 @@ def save_checkpoint(path: Path, facts: Facts, state: Mapping[str, Any]) -> None:
         If the file cannot be written.
     """
     with whole_file(path) as part:
-        torch.save({"format": FORMAT, "facts": dict(facts), "state": dict(state)}, part)
+        try:
+            torch.save({"format": FORMAT, "facts": dict(facts), "state": dict(state)}, part)
+        except RuntimeError as error:  # what PyTorch calls a full disk or a missing folder
+            raise OSError(str(error).strip().splitlines()[0]) from None
 
 
 def load_checkpoint(path: Path, facts: Facts) -> dict[str, Any] | None:

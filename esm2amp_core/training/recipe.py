@@ -84,6 +84,9 @@ class Recipe:
             return resolve(self.architecture)(width=width, **self.sizes, **options)
         except ValueError as error:
             raise UserError(str(error), hint="Choose other sizes.") from None
+        except (RuntimeError, TypeError, MemoryError, OverflowError):  # of PyTorch, for what no memory holds
+            raise UserError(f"A classifier of the sizes {self.sizes} is too large for this machine's memory.",
+                            hint="Choose smaller sizes.") from None
 
     def facts(self) -> dict[str, Any]:
         """Plain values for the card of a model."""
