@@ -26,7 +26,7 @@ DATA_SETS = {
     "train": "Training", "val": "Validation", "validation": "Validation", "test": "Test",
     "maetschke_M.musculus": "Mouse", "maetschke_D.melanogaster": "Fly", "maetschke_E.coli": "E. coli",
     "maetschke_A.thaliana": "Arabidopsis", "dscript_E.coli": "E. coli, 1 of 9 interacts",
-    "realtest": "The publication's test pairs",
+    "realtest": "ESM2_AMP's test pairs",
 }  # fmt: skip
 
 
