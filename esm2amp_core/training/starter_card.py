@@ -47,5 +47,7 @@ LOOKS = (
     {"date": "2026-11-21", "model": "first starter (amps on a masked language model)", "auroc": 0.569},
     {"date": "2026-11-21", "model": "starter (siamese)", "auroc": 0.678},
     {"date": "2026-11-21", "model": "starter_amps", "auroc": 0.615},
+    {"date": "2026-11-21", "model": "leakage page: Pan, split by pair", "auroc": 0.490},
+    {"date": "2026-11-21", "model": "leakage page: Pan, split by protein", "auroc": 0.492},
 )
 """Every look at the public test pairs so far: add a line for each release before the recipe runs again."""
