@@ -2,8 +2,9 @@
 
 A bundle is a folder: ``manifest.json``, ``weights.safetensors``, ``selfcheck.json`` and,
 where the language model comes along, ``encoder/``. It may also hold ``training_proteins.npz``
-(`reference`), ``training_curves.csv`` (one row per epoch) and ``reports/``. This module reads the
-manifest alone and knows nothing of torch, so that the web pages can use it; `models.bundle` loads
+(`reference`), ``background.npz`` (`background`), ``training_curves.csv`` (one row per epoch), ``reports/``
+and ``explainers/`` (second models that explain; with checksums of their own). This module reads the manifest
+alone and knows nothing of torch, so that the web pages can use it; `models.bundle` loads
 the weights.
 """
 
@@ -27,6 +28,7 @@ from esm2amp_core.operating import OperatingCurve
 FORMAT = 1
 MANIFEST, WEIGHTS, SELFCHECK, ENCODER = "manifest.json", "weights.safetensors", "selfcheck.json", "encoder"
 TRAINING_PROTEINS, TRAINING_CURVES, REPORTS = "training_proteins.npz", "training_curves.csv", "reports"
+BACKGROUND, EXPLAINERS = "background.npz", "explainers"
 MAX_MANIFEST_BYTES = 1_000_000
 ARCHITECTURE_TITLES = {
     "amps": "ESM2_AMPS: attention over the ten segments of each protein",

@@ -78,6 +78,20 @@ def segment_bounds(length: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
+def token_stretch(token: str, length: int) -> tuple[int, int] | None:
+    """Residues that a token of a protein stands for, half-open from 0; None for ``cls`` and ``eos``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such token.
+    """
+    if token in SEGMENTS:
+        start, stop = segment_bounds(length)[SEGMENTS.index(token) :][:2]
+        return int(start), int(stop)
+    return {"mean": (0, length), "cls": None, "eos": None}[token]
+
+
 def pool_protein(states: np.ndarray) -> np.ndarray:
     """Pool the language model's last hidden states (METHOD: ESM2_AMP, doi 10.1093/bib/bbaf434).
 

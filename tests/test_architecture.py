@@ -13,7 +13,8 @@ CORE = ROOT / "esm2amp_core"
 
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
-         "reference", "trust", "reports", "report_words", "json_records"}  # fmt: skip
+         "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
+         "explanation_files"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -37,6 +38,9 @@ MAY_IMPORT = {
     "trust": {"predictions", "progress", "reference", "sequences"},
     "json_records": {"errors"},
     "bundles": {"errors", "features", "calibration", "operating", "json_records"},
+    "background": {"errors"},
+    "explanations": set(),
+    "explanation_files": {"errors", "features", "sequences", "explanations", "files"},
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},
     "report_words": {"reports"},
@@ -50,14 +54,15 @@ MAY_IMPORT = {
     "selfcheck": NOUNS | {"predictor"},
     "splitting": NOUNS,
     "evaluation": NOUNS | {"exports", "predictor"},
+    "explain": NOUNS | {"embed", "models", "predictor"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
     "workspace": NOUNS | {"store", "launching", "downloads"},
-    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation"},
-    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation"},
+    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain"},
+    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
-                    "selfcheck", "models", "embed", "training", "evaluation", "splitting"},
+                    "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain"},
     "__main__": {"cli"},
     "__init__": set(),
 }

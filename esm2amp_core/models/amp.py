@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from esm2amp_core.models.classifier import Classifier, Scores, State, count_layers, shape_of
+from esm2amp_core.models.classifier import (
+    Classifier,
+    Scores,
+    State,
+    count_layers,
+    mean_present,
+    shape_of,
+)
 from esm2amp_core.models.heads import mlp_head, mlp_sizes
 from esm2amp_core.models.transformer import TransformerEncoder
 
@@ -34,6 +41,7 @@ class Amps(Classifier):
 
     feature_set = "segments"
     is_symmetric = True
+    reads_set_of = "pair"
 
     def __init__(
         self,
@@ -54,10 +62,10 @@ class Amps(Classifier):
         self.transformer_encoder = TransformerEncoder(width, layers, heads, feedforward, dropout)
         self.mlp_layers = mlp_head(width, hidden1, hidden2)
 
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
-        encoded, attention = self.transformer_encoder(tokens)  # (B, 2T, D), layers x (B, H, 2T, 2T)
-        return Scores(self.mlp_layers(encoded.mean(dim=1)).squeeze(-1), attention)
+        encoded, attention = self.transformer_encoder(tokens, present)  # (B, 2T, D), layers x (B, H, 2T, 2T)
+        return Scores(self.mlp_layers(mean_present(encoded, present)).squeeze(-1), attention)
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

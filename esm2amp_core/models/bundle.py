@@ -16,7 +16,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from esm2amp_core.background import Background
 from esm2amp_core.bundles import (
+    BACKGROUND,
     ENCODER,
     MANIFEST,
     SELFCHECK,
@@ -111,6 +113,23 @@ class ModelBundle:
         """
         listed = self.folder is not None and TRAINING_PROTEINS in self.manifest.checksums
         return TrainingReference.load(self.folder / TRAINING_PROTEINS) if listed else None
+
+    def background(self) -> Background | None:
+        """What its training proteins look like, if the bundle tells; read from disk at each call.
+
+        Raises
+        ------
+        BundleError
+            If the file cannot be read, or belongs to other features.
+        """
+        if self.folder is None or BACKGROUND not in self.manifest.checksums:
+            return None
+        background = Background.load(self.folder / BACKGROUND)
+        if (background.tokens, background.values.shape[2]) != (
+            self.manifest.features.tokens, self.manifest.sizes["width"]
+        ):  # fmt: skip
+            raise BundleError(f"{BACKGROUND} of {self.manifest.name} belongs to another model.")
+        return background
 
     def logits(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Score pairs: one logit per unordered pair.

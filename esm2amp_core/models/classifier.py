@@ -44,22 +44,28 @@ class Classifier(nn.Module, ABC):
         Key of `features.FEATURE_SETS`: the tokens it reads of each protein.
     is_symmetric : bool
         True where the score of (A, B) is that of (B, A) by construction.
+    reads_set_of : str or None
+        Of what the tokens are a set from which some may be missing: ``pair`` (any but the last one),
+        ``protein`` (of each protein any but its last one), None where every token is needed.
     sizes : dict of str to int
         As the constructor takes them; ``width`` is the embedding width D.
     """
 
     feature_set: ClassVar[str]
     is_symmetric: ClassVar[bool]
+    reads_set_of: ClassVar[str | None] = None
     sizes: dict[str, int]
 
     @abstractmethod
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs.
 
         Parameters
         ----------
         tokens : Tensor, dtype=float32, shape=(B, 2T, D)
             The T tokens of protein A, then those of B, in the order of the feature set.
+        present : Tensor, dtype=bool, shape=(B, 2T), optional
+            False for tokens to go without, as `reads_set_of` allows; all are read where it is absent.
         """
 
     @classmethod
@@ -98,6 +104,14 @@ class Classifier(nn.Module, ABC):
             )
         classifier.load_state_dict(dict(state), strict=True, assign=True)
         return classifier.eval().requires_grad_(False)
+
+
+def mean_present(tokens: Tensor, present: Tensor | None) -> Tensor:
+    """Mean (B, D) of the tokens (B, T, D) that are present (B, T)."""
+    if present is None:
+        return tokens.mean(dim=1)
+    weights = present.to(tokens.dtype) / present.sum(dim=1, keepdim=True)  # (B, T)
+    return torch.einsum("btd,bt->bd", tokens, weights)
 
 
 def misfits(classifier: nn.Module, state: State) -> list[str]:

@@ -33,7 +33,7 @@ class Dpm(Classifier):
             layers += [nn.Linear(n_in, n_out), nn.LayerNorm(n_out), nn.ReLU()]
         self.dnn_layers = initialise_linear(nn.Sequential(*layers, nn.Linear(hidden3, 1)))
 
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
         side_by_side = tokens.flatten(start_dim=1)  # (B, 2, D) -> (B, 2D)
         return Scores(self.dnn_layers(side_by_side).squeeze(-1))

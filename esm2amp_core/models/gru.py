@@ -49,7 +49,7 @@ class Gru(Classifier):
             else:
                 nn.init.zeros_(parameter)
 
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
         states, _ = self.gru(tokens)  # (B, 2T, D)
         return Scores(self.mlp_layers(states.mean(dim=1)).squeeze(-1))

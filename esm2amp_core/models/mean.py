@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from esm2amp_core.models.classifier import Classifier, Scores, State
+from esm2amp_core.models.classifier import Classifier, Scores, State, mean_present
 from esm2amp_core.models.heads import mlp_head, mlp_sizes
 
 
@@ -21,15 +21,16 @@ class Mean(Classifier):
 
     feature_set = "segments"
     is_symmetric = True
+    reads_set_of = "pair"
 
     def __init__(self, width: int = 1280, hidden1: int = 640, hidden2: int = 240) -> None:
         super().__init__()
         self.sizes = {"width": width, "hidden1": hidden1, "hidden2": hidden2}
         self.mlp_layers = mlp_head(width, hidden1, hidden2)
 
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
-        return Scores(self.mlp_layers(tokens.mean(dim=1)).squeeze(-1))
+        return Scores(self.mlp_layers(mean_present(tokens, present)).squeeze(-1))
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from esm2amp_core.models.classifier import Classifier, Scores, State, shape_of
+from esm2amp_core.models.classifier import Classifier, Scores, State, mean_present, shape_of
 from esm2amp_core.models.dropout import Dropout
 
 
@@ -32,6 +32,7 @@ class Siamese(Classifier):
 
     feature_set = "segments"
     is_symmetric = True
+    reads_set_of = "protein"
 
     def __init__(
         self,
@@ -58,15 +59,16 @@ class Siamese(Classifier):
             nn.Linear(3 * embedding, hidden2), nn.ReLU(), Dropout(dropout), nn.Linear(hidden2, 1)
         )
 
-    def forward(self, tokens: Tensor) -> Scores:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
-        a, b = (self.summarise(protein) for protein in tokens.chunk(2, dim=1))             # (B, E) each
+        masks = (None, None) if present is None else present.chunk(2, dim=1)
+        a, b = map(self.summarise, tokens.chunk(2, dim=1), masks)                          # (B, E) each
         compared = torch.cat([a + b, a * b, (a - b).abs()], dim=-1)                        # (B, 3E)
         return Scores(self.pair_layers(compared).squeeze(-1))
 
-    def summarise(self, tokens: Tensor) -> Tensor:
-        """What is compared of proteins with tokens (B, T, D): Tensor, shape=(B, E)."""
-        return self.protein_layers(self.readout(tokens.mean(dim=1)))
+    def summarise(self, tokens: Tensor, present: Tensor | None = None) -> Tensor:
+        """What is compared of proteins with tokens (B, T, D), some not present: Tensor, shape=(B, E)."""
+        return self.protein_layers(self.readout(mean_present(tokens, present)))
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

@@ -30,13 +30,18 @@ class SelfAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Attended tokens (B, T, D) and the weights (B, H, T, T), before dropout."""
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Attended tokens (B, T, D) and the weights (B, H, T, T), before dropout.
+
+        Tokens that are not `present` (B, T) are attended to by none.
+        """
         B, T, D = tokens.shape
         projected = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3D)
         split = projected.view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind(0)  # each (B, H, T, D/H)
         scores = query @ key.transpose(-2, -1) / math.sqrt(D // self.heads)  # (B, H, T, T)
+        if present is not None:
+            scores = scores.masked_fill(~present[:, None, None, :], -torch.inf)
         weights = scores.softmax(dim=-1)
         mixed = dropout(weights, self.dropout, training=self.training) @ value  # (B, H, T, D/H)
         return self.out_proj(mixed.transpose(1, 2).reshape(B, T, D)), weights
@@ -54,9 +59,9 @@ class EncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Tokens (B, T, D) after the block, and its attention (B, H, T, T)."""
-        attended, weights = self.self_attn(self.norm1(tokens))
+        attended, weights = self.self_attn(self.norm1(tokens), present)
         tokens = tokens + self.dropout(attended)
         hidden = self.dropout(torch.relu(self.linear1(self.norm2(tokens))))  # (B, T, feedforward)
         return tokens + self.dropout(self.linear2(hidden)), weights
@@ -69,10 +74,10 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(width, heads, feedforward, dropout) for _ in range(layers))
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def forward(self, tokens: Tensor, present: Tensor | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Tokens (B, T, D) after the last layer, and each layer's attention (B, H, T, T)."""
         attention = []
         for layer in self.layers:
-            tokens, weights = layer(tokens)
+            tokens, weights = layer(tokens, present)
             attention.append(weights)
         return tokens, tuple(attention)

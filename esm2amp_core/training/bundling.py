@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from esm2amp_core.bundles import ARCHITECTURE_TITLES, TRAINING_CURVES, TRAINING_PROTEINS, Manifest
+from esm2amp_core.background import Background
+from esm2amp_core.bundles import (
+    ARCHITECTURE_TITLES,
+    BACKGROUND,
+    TRAINING_CURVES,
+    TRAINING_PROTEINS,
+    Manifest,
+)
 from esm2amp_core.calibration import fit_calibration
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.hardware import choose_device
@@ -36,7 +43,7 @@ THRESHOLD = 0.5
 """With calibrated probabilities this is where yes becomes likelier than no. It is not tuned on the validation
 pairs: that would only move it by their noise."""
 LEFT_OUT = "left_out.csv"
-EXTRAS = (TRAINING_CURVES, TRAINING_PROTEINS, LEFT_OUT)
+EXTRAS = (TRAINING_CURVES, TRAINING_PROTEINS, BACKGROUND, LEFT_OUT)
 """Files of a bundle beside those that every bundle has."""
 SCORING_STAGE, _SCORED_AT_ONCE = "Scoring validation pairs", 1024
 
@@ -142,6 +149,7 @@ def write_bundle(
     )  # fmt: skip
     extras = {
         TRAINING_CURVES: pd.DataFrame(result.history).to_csv(index=False, lineterminator="\n").encode(),
+        BACKGROUND: background_of(data.pairs(TRAIN, manifest.features), manifest).to_bytes(),
         TRAINING_PROTEINS: TrainingReference.of(data.proteins_of(TRAIN)).to_bytes(),
     }
     if not (rows := left_out_rows(data)).empty:
@@ -149,6 +157,12 @@ def write_bundle(
     predictor = Predictor(ModelBundle.in_memory(manifest, classifier.cpu()), plain_embedder(encoder))
     return save_bundle(folder, manifest, classifier, encoder_folder=encoder.copied,
                        selfcheck=make_self_check(predictor), extras=extras)
+
+
+def background_of(train: LabelledPairs, manifest: Manifest) -> Background:
+    """What the classifier sees of its training proteins."""
+    proteins = train.features[train.index.unique()]  # (P, T, D)
+    return Background.of(manifest.features.tokens, proteins.numpy())
 
 
 def product_logits(bundle: ModelBundle, pairs: LabelledPairs, *, report: Report = silent) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""What every explainer owes its reader."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from esm2amp_core.explain.subject import PairFeatures, Subject
+from esm2amp_core.explanations import Axis, Explanation
+from esm2amp_core.progress import Report, silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainSettings:
+    """Choices that all methods share.
+
+    Attributes
+    ----------
+    seed : int
+        Of every random number.
+    """
+
+    seed: int = 0
+
+
+class Explainer(ABC):
+    """Says why a model gave pairs their scores.
+
+    The same input and settings give the same numbers, whichever pairs stand beside a pair. The model is
+    left as it was: no hook, no gradient, no changed weight.
+
+    Parameters
+    ----------
+    subject : Subject
+    settings : ExplainSettings
+    """
+
+    method: ClassVar[str]
+
+    def __init__(self, subject: Subject, settings: ExplainSettings | None = None) -> None:
+        self.subject, self.settings = subject, settings or ExplainSettings()
+
+    @classmethod
+    def why_not(cls, subject: Subject) -> str:
+        """Why this method cannot explain this model, in one sentence; empty where it can."""
+        return ""
+
+    @abstractmethod
+    def explain(self, pairs: PairFeatures, report: Report = silent) -> Explanation:
+        """Explain pairs, some at a time; `report` may raise to stop."""
+
+    def pair_axis(self, pairs: PairFeatures) -> Axis:
+        """The axis of pairs, labelled with their rows."""
+        return Axis("pairs", tuple(int(row) for row in pairs.rows))
+
+    @property
+    def token_axis(self) -> Axis:
+        """The axis of a pair's tokens."""
+        return Axis("tokens", self.subject.token_names)
