@@ -36,14 +36,13 @@ from esm2amp_core.reference import TrainingReference
 from esm2amp_core.selfcheck import make_self_check
 from esm2amp_core.training.data import LabelledPairs
 from esm2amp_core.training.fit import Entry, FitResult, fit
-from esm2amp_core.training.prepare import TRAIN, VALIDATION, Encoder, Prepared, left_out_rows
+from esm2amp_core.training.prepare import TRAIN, VALIDATION, Encoder, Prepared
 from esm2amp_core.training.recipe import Recipe
 
 THRESHOLD = 0.5
 """With calibrated probabilities this is where yes becomes likelier than no. It is not tuned on the validation
 pairs: that would only move it by their noise."""
-LEFT_OUT = "left_out.csv"
-EXTRAS = (TRAINING_CURVES, TRAINING_PROTEINS, BACKGROUND, LEFT_OUT)
+EXTRAS = (TRAINING_CURVES, TRAINING_PROTEINS, BACKGROUND)
 """Files of a bundle beside those that every bundle has."""
 SCORING_STAGE, _SCORED_AT_ONCE = "Scoring validation pairs", 1024
 
@@ -152,8 +151,6 @@ def write_bundle(
         BACKGROUND: background_of(data.pairs(TRAIN, manifest.features), manifest).to_bytes(),
         TRAINING_PROTEINS: TrainingReference.of(data.proteins_of(TRAIN)).to_bytes(),
     }
-    if not (rows := left_out_rows(data)).empty:
-        extras[LEFT_OUT] = rows.to_csv(index=False, lineterminator="\n").encode()
     predictor = Predictor(ModelBundle.in_memory(manifest, classifier.cpu()), plain_embedder(encoder))
     return save_bundle(folder, manifest, classifier, encoder_folder=encoder.copied,
                        selfcheck=make_self_check(predictor), extras=extras)
