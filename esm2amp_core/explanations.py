@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+
+_CHECK = "check_"
 
 
 @dataclass(frozen=True)
@@ -142,3 +145,35 @@ class Explanation:
         for name, array in per_pair.items():
             if array is not None and array.shape != (len(self.value),):
                 raise ValueError(f"{self.method}: {name} {array.shape} for {len(self.value)} pairs.")
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Contents of an ``.npz``: ``values``, one array per axis, and the other fields."""
+        arrays = {
+            "values": self.values, "axes": np.array([axis.name for axis in self.axes]),
+            **{axis.name: np.array(axis.labels) for axis in self.axes},
+            "value": self.value, "magnitude": self.magnitude, **self.arrays,
+            **{f"{_CHECK}{name}": check for name, check in self.checks.items()},
+            "settings": np.array(json.dumps(dict(self.settings))),
+        }  # fmt: skip
+        totals = {"base_values": self.base_values, "outputs": self.outputs}
+        return arrays | {name: array for name, array in totals.items() if array is not None}
+
+    @classmethod
+    def from_arrays(cls, method: str, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Read what `to_arrays` gave.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an array is missing, or shapes disagree.
+        """
+        left = dict(arrays)
+        names = left.pop("axes").tolist()
+        axes = tuple(Axis(name, tuple(arrays[name].tolist())) for name in names)
+        for name in set(names):
+            del left[name]
+        own = {name: left.pop(name) for name in ("values", "value", "magnitude")}
+        totals = {name: left.pop(name, None) for name in ("base_values", "outputs")}
+        settings = json.loads(str(left.pop("settings")))
+        checks = {name.removeprefix(_CHECK): left.pop(name) for name in list(left) if name.startswith(_CHECK)}
+        return cls(method, axes=axes, arrays=left, checks=checks, settings=settings, **own, **totals)
