@@ -23,7 +23,7 @@ _RISKY = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _RISKY_INSIDE = re.compile(r"""(?<=[;\t\r\n])(?=["']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 """Where such text begins behind a semicolon, a tab or a line end. A spreadsheet whose separator is not the
 comma (the semicolon in most of Europe) cuts the line there, whatever stands in quotation marks."""
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_NEEDS_QUOTES = re.compile(r'["\r\n]')
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:;{_NUMBER})*")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
@@ -38,21 +38,26 @@ def to_csv(table: PredictionTable) -> bytes:
     a line end gets a single quote in front, also behind a semicolon, tab or line end within a cell; numbers
     in carried columns stay as they are. `read_table` takes the quotes away again.
     """
+    return delimited(table.frame)
+
+
+def delimited(frame: pd.DataFrame, separator: str = ",") -> bytes:
+    """Any table as text, guarded as `to_csv` tells; a comma or a tab separates the cells."""
     columns = [
-        [_csv_cell(value, keep_numbers=name not in _OUR_TEXT) for value in column]
-        for name, column in zip(table.frame.columns, _columns(table.frame), strict=True)
+        [_cell(value, separator, keep_numbers=name not in _OUR_TEXT) for value in column]
+        for name, column in zip(frame.columns, _columns(frame), strict=True)
     ]
-    header = [_csv_cell(name, keep_numbers=False) for name in table.frame.columns]
-    text = "".join(f"{','.join(cells)}\n" for cells in (header, *zip(*columns, strict=True)))
+    header = [_cell(name, separator, keep_numbers=False) for name in frame.columns]
+    text = "".join(f"{separator.join(cells)}\n" for cells in (header, *zip(*columns, strict=True)))
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
 
 
-def _csv_cell(value: object, *, keep_numbers: bool) -> str:
+def _cell(value: object, separator: str, *, keep_numbers: bool) -> str:
     if not isinstance(value, str):
         return "" if _is_missing(value) else str(value)
     if not (keep_numbers and _NUMBERS.fullmatch(value)):
         value = guard(value)
-    if _NEEDS_QUOTES.search(value):
+    if separator in value or _NEEDS_QUOTES.search(value):
         value = '"' + value.replace('"', '""') + '"'
     return value
 

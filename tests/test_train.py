@@ -3,9 +3,12 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +92,7 @@ def test_a_trained_model_tells_all_about_itself(esm2amp):
     reference = TrainingReference.load(Path("mine/training_proteins.npz"))
     assert len(reference) == 40
     assert not Path("mine.training").exists()
-    assert not Path("mine/left_out.csv").exists()
+    assert not Path("mine.left_out.csv").exists() and not Path(".mine.lock").exists()
     assert all(case.passed for case in run_self_check(Predictor.load(Path("mine"), precision="float32")))
 
 
@@ -120,11 +123,13 @@ def test_rows_that_cannot_be_used_are_counted_listed_and_left_out(esm2amp):
     assert code == 3
     assert "3 of the 303 rows of the train table cannot be used" in err
     assert "3,000 residues" in err
-    left_out = pd.read_csv("mine/left_out.csv")
+    assert not Path("mine/left_out.csv").exists() and "mine.left_out.csv" in err
+    left_out = pd.read_csv("mine.left_out.csv")
     assert list(left_out["row"]) == [301, 302, 303]
     assert list(left_out["table"]) == ["train"] * 3
     assert all(left_out["reason"].str.contains("residues|no sequence|position 4"))
-    assert read_manifest(Path("mine")).training["data"]["train"]["n_left_out"] == 3
+    told = read_manifest(Path("mine")).training["data"]["train"]
+    assert told["n_left_out"] == 3 == sum(told["left_out"].values())
 
 
 def test_a_validation_protein_known_from_training_is_told(esm2amp):
@@ -251,6 +256,105 @@ def test_a_killed_run_is_resumed_to_the_same_model(esm2amp):
     assert Path("killed/training_curves.csv").read_text() == Path("whole/training_curves.csv").read_text()
 
 
+def test_resuming_with_other_data_says_in_words_what_is_other(esm2amp):
+    arguments = ["train", *TABLES, *FAST, "-o", "killed"]
+    subprocess.run([sys.executable, "-c", KILLED.format(arguments=["esm2amp", *arguments])], timeout=120)
+    lines = Path("train.csv").read_text().splitlines(keepends=True)
+    Path("train.csv").write_text("".join(lines[:-1]))
+    code, _, err = esm2amp(*arguments, "--resume", "--rate", "0.1")
+    assert code == 2
+    assert "rate (0.003 then, 0.1 now); other training pairs (digest " in err
+    assert "validation pairs" not in err and not re.search("[0-9a-f]{9}", err)
+
+
+def test_with_nothing_to_resume_training_begins_and_says_so(esm2amp):
+    code, _, err = esm2amp("train", *TABLES, *FAST, "-o", "mine", "--resume")
+    assert code == 0
+    assert "There was nothing to resume: mine.training does not exist. Training begins." in err
+
+
+WAITING = """
+import sys, time, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from esm2amp_core.training import fit
+real = fit.save_checkpoint
+def wait(path, facts, state):
+    real(path, facts, state)
+    Path("waiting").touch()
+    while not Path("go").exists():
+        time.sleep(0.02)
+fit.save_checkpoint = wait
+from esm2amp_core.cli.main import main
+sys.argv = {arguments!r}
+main()
+"""
+TUNE = ("--architecture", "mean", "--epochs", "2", "--trials", "2", "--encoder", "encoder",
+        "--search", "hidden1=4:8:4", "--size", "hidden2=4")  # fmt: skip
+
+
+@contextmanager
+def waiting(arguments):
+    """A process that runs a command and waits after its first epoch, until the file `go` is there."""
+    code = WAITING.format(arguments=["esm2amp", *arguments])
+    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not Path("waiting").exists():
+        assert run.poll() is None and time.monotonic() < deadline, run.stderr.read()
+        time.sleep(0.02)
+    try:
+        yield run
+    finally:
+        run.kill()
+        run.communicate()
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_of_two_runs_into_one_folder_the_second_is_refused_and_the_first_not_disturbed(esm2amp, command):
+    arguments = (command, *TABLES, *(FAST if command == "train" else TUNE), "-o", f"mine_{command}")
+    with waiting(arguments) as first:
+        comparison = ("compare", *TABLES, *FAST, "-o", f"mine_{command}")
+        for second in (arguments, (*arguments, "--resume"), comparison):
+            code, _, err = esm2amp(*second)
+            assert code == 2
+            assert err == (f"esm2amp: mine_{command} is being trained by another process (pid {first.pid}). "
+                           "Wait for its end, or choose another folder with -o.\n")  # fmt: skip
+        Path("go").touch()
+        _, err = first.communicate(timeout=120)
+    assert first.returncode == 0, err
+    assert esm2amp(*arguments[:-1], f"alone_{command}")[0] == 0
+    alone = Path(f"alone_{command}/weights.safetensors").read_bytes()
+    assert Path(f"mine_{command}/weights.safetensors").read_bytes() == alone
+    assert not [path.name for path in Path().iterdir() if path.name.endswith(".lock")]
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_the_lock_of_a_killed_run_is_gone_and_the_run_can_be_resumed(esm2amp, command):
+    arguments = (command, *TABLES, *(FAST if command == "train" else TUNE), "-o", f"killed_{command}")
+    with waiting(arguments) as first:
+        first.kill()
+        assert first.wait() == -signal.SIGKILL
+    assert Path(f".killed_{command}.lock").read_text() == str(first.pid)
+    code, _, err = esm2amp(*arguments, "--resume")
+    assert code == 0, err
+    assert esm2amp(*arguments[:-1], f"whole_{command}")[0] == 0
+    killed, whole = (Path(f"{name}_{command}/weights.safetensors").read_bytes() for name in ("killed", "whole"))
+    assert killed == whole
+
+
+def test_two_searches_of_one_study_are_refused_also_in_different_folders(esm2amp):
+    arguments = ("tune", *TABLES, *TUNE, "--study", "shared/name")
+    with waiting((*arguments, "-o", "first")) as first:
+        code, _, err = esm2amp(*arguments, "-o", "second", "--resume")
+        assert code == 2
+        assert f"The study 'shared/name' is being searched by another process (pid {first.pid})." in err
+        assert esm2amp("train", *TABLES, *FAST, "-o", "second")[0] == 0  # something else is no matter
+        Path("go").touch()
+        _, err = first.communicate(timeout=120)
+    assert first.returncode == 0, err
+    assert err.count("trial ") == 3 and "trial 0" in err and "trial 1" in err  # none failed, the best is named
+
+
 def test_a_comparison_is_one_table_and_goes_on_where_it_stopped(esm2amp):
     arguments = ("compare", *TABLES, *FAST, "--architecture", "mean", "--architecture", "dpm", "-o", "all")
     code, out, err = esm2amp(*arguments)
@@ -267,7 +371,7 @@ def test_a_comparison_is_one_table_and_goes_on_where_it_stopped(esm2amp):
     assert os.stat("all/mean/manifest.json").st_mtime_ns == stamp
     code, _, err = esm2amp(*arguments, "--seed", "3")
     assert code == 2
-    assert "other classifier seed" in err
+    assert "all/mean was trained otherwise: seed (0 then, 3 now)" in err
 
 
 def test_a_search_ends_in_a_model(esm2amp):

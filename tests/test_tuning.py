@@ -119,7 +119,7 @@ def test_a_search_can_be_enlarged_but_not_changed(tmp_path):
     assert finished(study)[:2] == before
     whole, _ = search(tmp_path / "whole", TuneSettings(n_trials=4, folds=3))
     assert finished(whole) == finished(study)
-    with pytest.raises(UserError, match="other folds, seed"):
+    with pytest.raises(UserError, match=r"folds \(3 then, 2 now\); seed \(0 then, 1 now\)"):
         search(tmp_path, TuneSettings(n_trials=4, folds=2, seed=1))
     with pytest.raises(UserError, match="already.*--resume"):
         open_study("mine", TuneSettings(), {}, url=database_url(Settings(workspace=tmp_path)), resume=False)

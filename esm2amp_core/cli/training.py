@@ -45,23 +45,24 @@ def train(
     from esm2amp_core.training.bundling import check_new, train_bundle
     from esm2amp_core.training.recipe import Recipe
 
-    check_new(output)
     state = options.state_file(output)
-    options.check_state(state, resume=resume)
     chosen = options.given(
         rate=rate, weight_decay=weight_decay, batch_pairs=batch, epochs=epochs, patience=patience,
         averaging=averaging, precision=precision, seed=seed,
     )  # fmt: skip
     recipe = Recipe.published(architecture, **chosen).with_body(options.read_sizes(size), dropout)
     sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
-    with reporting() as report:
+    with options.sole_run(output), reporting() as report:
+        check_new(output)
+        options.check_state(state, resume=resume)
         prepared = options.prepare_data(sources, device, copy_encoder, report)
+        listed = options.write_left_out(prepared, options.left_out_file(output))
         manifest = train_bundle(
             prepared, recipe, output, device=device, checkpoint=state, title=title,
             facts=options.command_facts(), on_epoch=options.print_epoch, report=report,
         )  # fmt: skip
     options.tell_result(manifest, output)
-    options.exit_if_rows_left_out(prepared)
+    options.exit_if_listed(listed)
 
 
 def tune(
@@ -106,7 +107,6 @@ def tune(
     from esm2amp_core.training.recipe import Recipe
     from esm2amp_core.training.search import ranges_for
 
-    check_new(output)
     n_folds = folds if folds is not None else 0 if validation else 5
     if not n_folds and validation is None:
         raise UserError("There is nothing to validate on.", hint="Give --validation or --folds.")
@@ -117,13 +117,17 @@ def tune(
     ranges = ranges_for(recipe, options.read_ranges(search))
     states = output.with_name(f"{output.name}.tuning")
     sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
-    with reporting() as report:
+    settings, name = Settings.from_environment(), study or output.name
+    with options.sole_run(output), tuning.sole_search(name, settings), reporting() as report:
+        check_new(output)
         prepared = options.prepare_data(sources, device, copy_encoder, report)
+        listed = options.write_left_out(prepared, options.left_out_file(output))
         described = {name: str(range_) for name, range_ in ranges.items()}
         facts = {**recipe.facts(), "ranges": described, "data": prepared.facts,
                  "encoder": prepared.encoder.ref.revision}  # fmt: skip
-        url = tuning.database_url(Settings.from_environment())
-        opened = tuning.open_study(study or output.name, chosen, facts, url=url, resume=resume)
+        opened = tuning.open_study(name, chosen, facts, url=tuning.database_url(settings), resume=resume)
+        if resume and not opened.trials:
+            NOTES.print(f"There was nothing to resume: the study {name!r} is new. The search begins.")
         best = tuning.tune(
             prepared.data, prepared.encoder.ref.width, recipe, ranges, chosen, opened, folder=states,
             device=device, on_trial=options.print_trial, report=report,
@@ -136,9 +140,9 @@ def tune(
             final, best, output, device=device, checkpoint=states / "best", title=title, report=report,
             facts={**options.command_facts(), "search": search_facts}, on_epoch=options.print_epoch,
         )  # fmt: skip
-    tuning.remove_states(states)
+        tuning.remove_states(states)
     options.tell_result(manifest, output)
-    options.exit_if_rows_left_out(prepared)
+    options.exit_if_listed(listed)
 
 
 def compare(
@@ -189,10 +193,11 @@ def compare(
         )
         for each in names
     ]
-    options.make_folder(output)
     sources = options.sources_of(pairs, validation, sequences, encoder, label, allow_leaks)
-    with reporting() as report:
+    with options.sole_run(output), reporting() as report:
+        options.make_folder(output)
         prepared = options.prepare_data(sources, device, copy_encoder, report)
+        listed = options.write_left_out(prepared, output / options.LEFT_OUT)
         table = comparing.compare(
             prepared, recipes, output, device=device, facts=options.command_facts(),
             on_model=lambda name: NOTES.print(f"{name}:"), on_epoch=options.print_epoch, report=report,
@@ -200,4 +205,4 @@ def compare(
     shown = ["architecture", "megabytes", "best_epoch", "auroc", "aupr", "accuracy", "mcc", "brier"]
     OUTPUT.print(table[shown].to_string(index=False, float_format=lambda number: f"{number:.4g}"))
     OUTPUT.print(f"All figures: {output / comparing.TABLE}")
-    options.exit_if_rows_left_out(prepared)
+    options.exit_if_listed(listed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,9 @@ import typer
 
 from esm2amp_core.cli.console import NOTES, OUTPUT
 from esm2amp_core.errors import UserError
+from esm2amp_core.exports import delimited
+from esm2amp_core.files.run_lock import run_lock
+from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.progress import Report
 from esm2amp_core.settings import Settings
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from esm2amp_core.training.search import Range
 
 SOME_ROWS_FAILED = 3
+LEFT_OUT = "left_out.csv"
 
 Pairs = Annotated[Path, typer.Option(help="Labelled training pairs: CSV, TSV or XLSX, also .gz.")]
 Validation = Annotated[Path, typer.Option(help="Labelled validation pairs, of other proteins.")]
@@ -57,11 +62,26 @@ def state_file(output: Path) -> Path:
     return output.with_name(f"{output.name}.training")
 
 
+def sole_run(output: Path) -> AbstractContextManager[None]:
+    """Be the only process that trains into a folder.
+
+    Raises
+    ------
+    UserError
+        If another one does.
+    """
+    place = output.absolute()
+    return run_lock(place.with_name(f".{place.name}.lock"), f"{output} is being trained",
+                    hint="choose another folder with -o")
+
+
 def check_state(state: Path, *, resume: bool) -> None:
     """Refuse to go on with, or to overwrite, an earlier run that nobody spoke of."""
     if state.exists() and not resume:
         raise UserError(f"{state} holds a run that was interrupted.",
                         hint="Add --resume to go on with it, or remove that file to begin anew.")
+    if resume and not state.exists():
+        NOTES.print(f"There was nothing to resume: {state} does not exist. Training begins.")
 
 
 def read_sizes(texts: list[str] | None) -> dict[str, int]:
@@ -126,9 +146,28 @@ def make_folder(folder: Path) -> None:
                         hint="Name another folder.") from None
 
 
-def exit_if_rows_left_out(prepared: Prepared) -> None:
-    """Leave with the exit code that says that some rows had errors."""
-    if any(len(part.left_out) for part in prepared.data.parts.values()):
+def left_out_file(output: Path) -> Path:
+    """Where the rows that a model was not trained on are listed: beside the model."""
+    return output.with_name(f"{output.name}.{LEFT_OUT}")
+
+
+def write_left_out(prepared: Prepared, path: Path) -> bool:
+    """List the rows that cannot be used, each with its reason; False if there are none."""
+    from esm2amp_core.training.prepare import left_out_rows
+
+    rows = left_out_rows(prepared.data)
+    if rows.empty:
+        path.unlink(missing_ok=True)  # of an earlier run
+        return False
+    with whole_file(path) as part:
+        part.write_bytes(delimited(rows))
+    NOTES.print(f"All rows left out: {path}")
+    return True
+
+
+def exit_if_listed(listed: bool) -> None:
+    """Leave with the exit code that says that some rows had errors, if there are such."""
+    if listed:
         raise typer.Exit(SOME_ROWS_FAILED)
 
 

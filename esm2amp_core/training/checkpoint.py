@@ -11,6 +11,7 @@ import torch
 
 from esm2amp_core.errors import UserError
 from esm2amp_core.files.whole_file import whole_file
+from esm2amp_core.training.changes import changes
 
 FORMAT = 1
 Facts = Mapping[str, str | int | float | bool]
@@ -58,7 +59,6 @@ def load_checkpoint(path: Path, facts: Facts) -> dict[str, Any] | None:
         raise UserError(f"{path} is no state of a training run, or is damaged.", hint=remedy) from None
     if version != FORMAT:
         raise UserError(f"{path} was written by another version of esm2amp.", hint=remedy)
-    if differing := [f"{name} ({found.get(name, 'none')} then, {facts.get(name, 'none')} now)"
-                     for name in sorted({*found, *facts}) if found.get(name) != facts.get(name)]:
-        raise UserError(f"{path} holds a run that differs in {', '.join(differing)}.", hint=remedy)
+    if differing := changes(found, facts):
+        raise UserError(f"{path} holds a run that was begun otherwise: {'; '.join(differing)}.", hint=remedy)
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from esm2amp_core.errors import UserError
 from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.training.bundling import train_bundle
+from esm2amp_core.training.changes import changes
 from esm2amp_core.training.fit import Entry
 from esm2amp_core.training.prepare import VALIDATION, Prepared
 from esm2amp_core.training.recipe import Recipe
@@ -79,13 +81,12 @@ def compare(
 def _finished(bundle: Path, prepared: Prepared, recipe: Recipe) -> Manifest:
     """The card of a model that is there already, if it is the one that would be trained."""
     manifest = read_manifest(bundle)
-    then, now = manifest.training, {"data": prepared.facts, "classifier": recipe.facts()}
-    differing = [f"{part} {name}" for part, facts in now.items() for name in facts
-                 if then.get(part, {}).get(name) != facts[name]]
-    if manifest.encoder.revision != prepared.encoder.ref.revision:
-        differing.append("encoder")
+    then = {name: manifest.training.get(name, {}) for name in ("data", "classifier")}
+    now = json.loads(json.dumps({"data": prepared.facts, "classifier": recipe.facts()}, default=str))
+    differing = changes({**then, "encoder": manifest.encoder.revision},
+                        {**now, "encoder": prepared.encoder.ref.revision})
     if differing:
-        raise UserError(f"{bundle} was trained with other {', '.join(differing)}.",
+        raise UserError(f"{bundle} was trained otherwise: {'; '.join(differing)}.",
                         hint="Name another folder, or remove that model.")
     return manifest
 

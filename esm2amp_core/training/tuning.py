@@ -6,9 +6,11 @@ goes on with the very trial it was at, and ends as an undisturbed one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from esm2amp_core.embed.hardware import choose_device
 from esm2amp_core.errors import UserError
 from esm2amp_core.features import FEATURE_SETS
+from esm2amp_core.files.run_lock import run_lock
 from esm2amp_core.models import resolve
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.settings import Settings
+from esm2amp_core.training.changes import changes
 from esm2amp_core.training.data import LabelledPairs, TrainingData
 from esm2amp_core.training.fit import Diverged, Entry, derive_seed, fit
 from esm2amp_core.training.prepare import TRAIN, VALIDATION, Prepared, describe_part
@@ -263,11 +267,25 @@ def open_study(
     now = json.loads(json.dumps({**facts, **asdict(settings)}, default=str))
     now.pop("n_trials")  # more of them may be asked for later
     then = study.user_attrs.get("facts", now)
-    if differing := [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]:
-        raise UserError(f"The study {name!r} was made with other {', '.join(differing)}.",
+    if differing := changes(then, now):
+        raise UserError(f"The study {name!r} was begun otherwise: {'; '.join(differing)}.",
                         hint="Repeat it as it was begun, or choose another name with --study.")
     study.set_user_attr("facts", now)
     return study
+
+
+def sole_search(name: str, settings: Settings) -> AbstractContextManager[None]:
+    """Be the only process of this workspace that works on a study.
+
+    Raises
+    ------
+    UserError
+        If another one does.
+    """
+    # A study may be called anything, also what no file can be.
+    key = hashlib.sha256(f"{database_url(settings)}\n{name}".encode()).hexdigest()[:16]
+    return run_lock(settings.workspace / "studies" / f"{key}.lock", f"The study {name!r} is being searched",
+                    hint="choose another name with --study")
 
 
 def database_url(settings: Settings) -> str:
