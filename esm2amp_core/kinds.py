@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from esm2amp_core.errors import JobError
 
-PREDICT, EVALUATE, DOWNLOAD = "predict", "evaluate", "download"
+PREDICT, EVALUATE, EXPLAIN, DOWNLOAD = "predict", "evaluate", "explain", "download"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,27 @@ class EvaluateParams(PredictParams):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainParams(PredictParams):
+    """What explaining scored pairs needs to know.
+
+    Attributes
+    ----------
+    methods : list of str
+        Keys of `explanations.METHODS`; empty for those that suit so many pairs.
+    source : str
+        The job whose rows these are; empty where they came another way.
+    controls : bool
+        Also score a single pair's own decoys.
+    seed : int
+    """
+
+    methods: list[str] = field(default_factory=list)
+    source: str = ""
+    controls: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadParams(Params):
     """What installing a published model needs to know.
 
@@ -117,6 +138,7 @@ class Kind:
 KINDS = {
     PREDICT: Kind(run="esm2amp_core.tasks.predict:run", params=PredictParams, page="results"),
     EVALUATE: Kind(run="esm2amp_core.tasks.evaluate:run", params=EvaluateParams, page="results"),
+    EXPLAIN: Kind(run="esm2amp_core.tasks.explain:run", params=ExplainParams, page="explain"),
     DOWNLOAD: Kind(run="esm2amp_core.tasks.download:run", params=DownloadParams, page="models"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,21 @@ class PairTable:
         """Names of the columns that go to the output untouched."""
         return [name for name in self.frame.columns if name not in PAIR_COLUMNS]
 
+    def select(self, rows: Collection[int]) -> PairTable:
+        """Only the rows with these numbers, in their order, with what belongs to them.
+
+        Raises
+        ------
+        PairError
+            If there is no such row.
+        """
+        if missing := sorted(set(rows) - set(self.frame["row"])):
+            raise PairError(f"There is no row {missing[0]}.", hint=f"The table has {len(self):,} rows.")
+        frame = self.frame[self.frame["row"].isin(rows)].reset_index(drop=True)
+        names = {*frame["protein_a"], *frame["protein_b"]}
+        proteins = {name: protein for name, protein in self.proteins.items() if name in names}
+        return PairTable(frame, proteins, tuple(issue for issue in self.issues if issue.row in rows))
+
     def problems(self, severity: Severity) -> dict[int, str]:
         """All problems of one severity, as one text per row."""
         texts: dict[int, list[str]] = {}
@@ -93,7 +108,7 @@ def build_pairs(
         raw = raw.without_header()
     _check_columns(columns, raw)
     if not len(raw):
-        raise PairError("The table has a header but no rows.", hint="Add a row for each pair.")
+        raise PairError(f"{raw.name} has a header but no rows.", hint="Add a row for each pair.")
     a, b, proteins, issues = check_pairs(raw, sequences, columns, fasta_issues, limits or Limits())
     used = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
     carried = raw.frame[[name for name in raw.frame.columns if name not in used]]

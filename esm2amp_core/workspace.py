@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,13 +27,16 @@ from esm2amp_core.bundles import (
 )
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, PairError, UserError, quoted
+from esm2amp_core.explanations import METHODS
 from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
 from esm2amp_core.kinds import (
     DOWNLOAD,
     EVALUATE,
+    EXPLAIN,
     PREDICT,
     DownloadParams,
     EvaluateParams,
+    ExplainParams,
     PredictParams,
     kind_of,
 )
@@ -42,7 +46,7 @@ from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, Prediction
 from esm2amp_core.reports import find_reports
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import disk
-from esm2amp_core.store.artifacts import Artifacts
+from esm2amp_core.store.artifacts import Artifacts, input_digest
 from esm2amp_core.store.database import Database
 from esm2amp_core.store.disk import MB, DiskUse
 from esm2amp_core.store.job_store import JobStore
@@ -161,6 +165,42 @@ class Workspace:
         params = EvaluateParams(label=label, **self._how_to_score(pairs, bundle, device, precision))
         return self.jobs.submit(EVALUATE, params.to_json(), pairs, title=title, owner=self.settings.owner)
 
+    def explain(self, job_id: str, rows: Collection[int] = (), *, methods: Collection[str] = ()) -> Job:
+        """The job that explains rows of a scored job: queued now, or the one that did or does the same.
+
+        Parameters
+        ----------
+        job_id : str
+            A prediction or an evaluation.
+        rows : collection of int
+            Row numbers; empty for all.
+        methods : collection of str
+            Keys of `explanations.METHODS`; empty for those that suit so many pairs.
+
+        Raises
+        ------
+        JobError
+            If there is no such job or row, or its input was removed.
+        BundleError
+            If its model is no longer installed.
+        """
+        source = self.jobs.get(job_id)
+        params = kind_of(source.kind).params.from_json(source.params)
+        if not isinstance(params, PredictParams):
+            raise JobError(f"Job {source.title!r} has no pairs to explain.", hint="Choose scored pairs.")
+        pairs = self.inputs(job_id)
+        title = f"Why: {source.title}"
+        if rows:
+            pairs = pairs.select(rows)
+            if len(rows) == 1:
+                title = f"Why: {pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}"
+        chosen = [method for method in METHODS if method in methods]
+        how = self._how_to_score(pairs, params.bundle, params.device, params.precision)
+        asked = ExplainParams(methods=chosen, source=job_id, **how).to_json()
+        same = self.jobs.find_equal(EXPLAIN, input_digest(pairs, asked), owner=self.settings.owner)
+        return same or self.jobs.submit(EXPLAIN, asked, pairs, title=title[:LONGEST_TITLE],
+                                        owner=self.settings.owner)
+
     def _how_to_score(self, pairs: PairTable, bundle: str, device: str, precision: str) -> dict[str, str]:
         """Parameters of a job that scores pairs; refuses too many of them."""
         most = self.settings.max_pairs
@@ -218,6 +258,10 @@ class Workspace:
             raise JobError(f"Job {job.title!r} has no pairs to score again.", hint="Start it anew.")
         same = {"bundle": params.bundle, "title": self._next_title(job), "device": params.device,
                 "precision": params.precision}  # fmt: skip
+        if isinstance(params, ExplainParams):
+            asked = replace(params, used={}, bundle_digest=bundle_digest(self.bundle_folder(params.bundle)))
+            return self.jobs.submit(EXPLAIN, asked.to_json(), self.inputs(job_id), title=same["title"],
+                                    owner=self.settings.owner)
         if isinstance(params, EvaluateParams):
             return self.submit_evaluation(self.inputs(job_id), label=params.label, **same)
         return self.submit_prediction(self.inputs(job_id), **same)
@@ -282,6 +326,10 @@ class Workspace:
     def report_folder(self, job_id: str) -> Path:
         """Where the report of a job lies once it is evaluated."""
         return self.jobs.artifacts.folder / job_id / "report"
+
+    def explanation_folder(self, job_id: str) -> Path:
+        """Where the explanation of a job lies once it is there."""
+        return self.jobs.artifacts.folder / job_id / "explanation"
 
     def bundle_folder(self, name: str) -> Path:
         """Folder of an installed model.

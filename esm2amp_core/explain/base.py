@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from esm2amp_core.errors import UserError
 from esm2amp_core.explain.subject import PairFeatures, Subject
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.progress import Report, silent
+
+BASELINES = ("background", "zero")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +22,22 @@ class ExplainSettings:
     ----------
     seed : int
         Of every random number.
+    baseline : str
+        What pairs are compared with: ``background``, the mean of the bundle's training proteins, or ``zero``.
+
+    Raises
+    ------
+    UserError
+        If there is no such baseline.
     """
 
     seed: int = 0
+    baseline: str = "background"
+
+    def __post_init__(self) -> None:
+        if self.baseline not in BASELINES:
+            raise UserError(f"There is no baseline {self.baseline!r}.",
+                            hint=f"Choose one of {', '.join(BASELINES)}.")
 
 
 class Explainer(ABC):

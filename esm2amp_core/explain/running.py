@@ -29,6 +29,8 @@ from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 
 LIBRARIES = ("torch", "transformers", "numpy", "captum", "shap", "scikit-learn")
+COSTLY, MOST_COSTLY_PAIRS = ("token_shapley", "residue_gradients"), 10
+"""Methods that take seconds per pair, and up to how many pairs they are used unless asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Explained:
     left_out: pd.DataFrame
 
 
-def gather(predictor: Predictor, table: PairTable, report: Report = silent) -> Explained:
+def gather(
+    predictor: Predictor, table: PairTable, settings: ExplainSettings, report: Report = silent
+) -> Explained:
     """Score the pairs of a table and collect the tokens of those that have a score.
 
     Raises
@@ -71,7 +75,8 @@ def gather(predictor: Predictor, table: PairTable, report: Report = silent) -> E
     features, _ = embed_pooled([p for pair in proteins.values() for p in pair], predictor.embedder,
                                cache=predictor.cache)
     bundle = predictor.bundle
-    subject = Subject(bundle, bundle.background(), predictor.embedder)
+    background = bundle.background() if settings.baseline == "background" else None
+    subject = Subject(bundle, background, predictor.embedder)
     lengths = {f"length_{side}": [len(pair[i].sequence) for pair in proteins.values()]
                for i, side in enumerate("ab")}
     pairs = kept.assign(**lengths)[list(PAIR_COLUMNS)]
@@ -84,13 +89,19 @@ def choose_methods(subject: Subject, wanted: Sequence[str]) -> tuple[list[str], 
     return [m for m, reason in reasons.items() if not reason], {m: r for m, r in reasons.items() if r}
 
 
+def suitable_methods(n_pairs: int) -> list[str]:
+    """Methods that take seconds, not hours, for so many pairs."""
+    return [method for method in METHODS if n_pairs <= MOST_COSTLY_PAIRS or method not in COSTLY]
+
+
 def explain_table(
     predictor: Predictor,
     table: PairTable,
     folder: Path,
     *,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = (),
     settings: ExplainSettings | None = None,
+    controls: bool = True,
     title: str = "",
     report: Report = silent,
 ) -> dict[str, Any]:
@@ -103,8 +114,11 @@ def explain_table(
     folder : Path
         Appears when everything is in it; an empty one may stand there.
     methods : sequence of str
-        Keys of `METHODS`; those that cannot explain this model are left out with their reason.
+        Keys of `METHODS`; those that cannot explain this model are left out with their reason. Empty for
+        those that suit so many pairs: `COSTLY` ones only for a few.
     settings : ExplainSettings, optional
+    controls : bool
+        Also score the decoys of a single pair.
     title : str
     report : Report
 
@@ -122,8 +136,8 @@ def explain_table(
     check_free(folder)
     if unknown := [method for method in methods if method not in METHODS]:
         raise UserError(f"There is no method {unknown[0]!r}.", hint=f"Known: {', '.join(METHODS)}.")
-    explained = gather(predictor, table, report)
-    able, unable = choose_methods(explained.subject, methods)
+    explained = gather(predictor, table, settings, report)
+    able, unable = choose_methods(explained.subject, methods or suitable_methods(len(explained.pairs)))
     if not able:
         raise UserError("None of the methods can explain this model.", details=list(unable.values()))
     explanations = {

@@ -129,6 +129,17 @@ class JobStore(JobQueue):
         with self.database.reading() as session:
             return [row.to_job() for row in session.scalars(statement)]
 
+    def find_equal(self, kind: str, digest: str, *, owner: str) -> Job | None:
+        """The newest job of a kind with the same input and parameters that is not lost; None if none is."""
+        statement = select(JobRow).where(
+            JobRow.kind == kind, JobRow.input_digest == digest, JobRow.owner == owner,
+            JobRow.results_removed.is_(False),
+            JobRow.state.in_((JobState.QUEUED, JobState.RUNNING, JobState.DONE)),
+        )  # fmt: skip
+        with self.database.reading() as session:
+            row = session.scalar(statement.order_by(JobRow.created.desc()).limit(1))
+            return row and row.to_job()
+
     def count(
         self,
         search: str = "",

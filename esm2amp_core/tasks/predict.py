@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 
 from esm2amp_core import __version__
 from esm2amp_core.bundles import bundle_digest
 from esm2amp_core.errors import BundleError
 from esm2amp_core.kinds import PredictParams
 from esm2amp_core.predictor import Predictor
-from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.running import Work
 
 CHANGED = "The model {!r} was changed after this job was submitted; the scores are of the changed model."
@@ -42,7 +40,7 @@ def run(work: Work) -> None:
             hint="Run the job again to score all rows with the changed model.",
         )
     work.report("Loading the model", 0, 1)
-    predictor = _predictor(folder, digest, workspace.settings, params.device, params.precision)
+    predictor = predictor_of(work)
     changed = digest != params.bundle_digest
     params = replace(params, bundle_digest=digest, used=_provenance(predictor))
     workspace.jobs.note(
@@ -53,12 +51,21 @@ def run(work: Work) -> None:
             work.save(frame)
 
 
-def _predictor(folder: Path, digest: str, settings: Settings, device: str, precision: str) -> Predictor:
-    """Load a model, or take the one of the job before. The digest makes a changed one load again."""
-    key = (folder, digest, settings, device, precision)
+def predictor_of(work: Work) -> Predictor:
+    """Load the model of a job, or take the one of the job before. The digest makes a changed one load again.
+
+    Raises
+    ------
+    UserError
+        If the model cannot be used.
+    """
+    params: PredictParams = work.params
+    settings, folder = work.workspace.settings, work.workspace.bundle_folder(params.bundle)
+    key = (folder, bundle_digest(folder), settings, params.device, params.precision)
     if key not in _loaded:
         _loaded.clear()  # first: two large models together may be more than the memory holds
-        _loaded[key] = Predictor.load(folder, settings=settings, device=device, precision=precision)
+        _loaded[key] = Predictor.load(folder, settings=settings, device=params.device,
+                                      precision=params.precision)
     return _loaded[key]
 
 

@@ -1,0 +1,68 @@
+"""``esm2amp explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esm2amp_core.cli.console import NOTES, reporting
+from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
+from esm2amp_core.errors import UserError
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.settings import Settings
+
+
+def explain(
+    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV or XLSX.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the explanation.")],
+    method: Annotated[
+        str, typer.Option(help=f"Separated by commas: {', '.join(METHODS)}. All that fit if absent.")
+    ] = "",
+    sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
+    bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
+    baseline: Annotated[
+        str, typer.Option(help="What a pair is compared with: background (mean of training) or zero.")
+    ] = "background",
+    controls: Annotated[
+        bool, typer.Option(help="Also score decoys of a single pair: shuffled and random partners.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    precision: Precision = "",
+    device: Device = "",
+) -> None:
+    """Tell why a model gave pairs their scores: METHOD.npz and METHOD.csv per method, and summary.json.
+
+    Methods that cannot explain the chosen model are left out, with the reason. Without --method, methods
+    that take seconds per pair are used for up to ten pairs only.
+    """
+    from esm2amp_core.pairs import Limits, read_pairs
+
+    methods = [name.strip() for name in method.split(",") if name.strip()]
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise UserError(f"There is no method {unknown[0]!r}.", hint=f"Known: {', '.join(METHODS)}.")
+    settings = Settings.from_environment()
+    table = read_pairs(
+        pairs, sequences=sequences, limits=Limits(max_residues=settings.max_residues),
+        max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb,
+    )  # fmt: skip
+    from esm2amp_core.explain.base import ExplainSettings
+    from esm2amp_core.explain.running import check_free, explain_table
+    from esm2amp_core.predictor import Predictor
+
+    chosen = ExplainSettings(seed=seed, baseline=baseline)
+    check_free(output)
+    with reporting() as report:
+        predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
+        summary = explain_table(predictor, table, output, methods=methods, settings=chosen,
+                                controls=controls, title=pairs.name, report=report)
+    for name, reason in summary["unavailable"].items():
+        NOTES.print(f"Without {name}: {reason}")
+    NOTES.print(f"{summary['n_pairs']:,} pairs explained in {output} by {', '.join(summary['methods'])} "
+                f"(model: {summary['model']['title']}).")
+    if left_out := summary["left_out"]:
+        NOTES.print(f"{len(left_out):,} rows could not be explained:")
+        for row in left_out[:3]:
+            NOTES.print(f"  row {row['row']}: {row['reason']}")
+        raise typer.Exit(SOME_ROWS_FAILED)
