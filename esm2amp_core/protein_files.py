@@ -86,6 +86,8 @@ def _of_table(raw: RawTable, filename: str) -> tuple[dict[str, Protein], list[Is
         raise SequenceError(f"{filename} is not FASTA, and as a table it lacks a column of protein names or "
                             f"of sequences. Columns found: {found}.",
                             hint="Give FASTA, or a table with the columns protein and sequence.")
+    if not len(raw):
+        raise SequenceError(f"{filename} has a header but no rows.", hint="Add a row for each protein.")
     proteins: dict[str, Protein] = {}
     issues: list[Issue] = []
     refused: set[str] = set()

@@ -35,6 +35,8 @@ class RawTable:
         What is wrong with single rows.
     odd_cells : mapping of (int, int) to OddCell
         Cells of a spreadsheet that hold no text, by row (from 1; 0 is the header) and column (from 0).
+    name : str
+        Of the file, for messages.
     """
 
     frame: pd.DataFrame
@@ -42,6 +44,7 @@ class RawTable:
     notes: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     odd_cells: Mapping[tuple[int, int], OddCell] = field(default_factory=dict)
+    name: str = "The table"
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -56,6 +59,7 @@ class RawTable:
             notes=(*self.notes, "The first row was taken as data: it holds no column names."),
             issues=tuple(replace(issue, row=issue.row and issue.row + 1) for issue in self.issues),
             odd_cells={(row + 1, column): kind for (row, column), kind in self.odd_cells.items()},
+            name=self.name,
         )
 
 
@@ -141,7 +145,7 @@ def _to_table(cells: Cells, filename: str, *, separated: bool) -> RawTable:
     ]
     names = unique_names([*header, *[""] * (width - len(header))])
     padded = [row[:width] + [""] * (width - len(row)) for row in body]
-    return RawTable(text_frame(padded, names), tuple(header), tuple(notes), tuple(issues), odd)
+    return RawTable(text_frame(padded, names), tuple(header), tuple(notes), tuple(issues), odd, filename)
 
 
 def _header_row(rows: list[list[str]]) -> int:

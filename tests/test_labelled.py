@@ -57,6 +57,13 @@ def test_a_table_without_labels_says_how_to_call_the_column(write):
         read_labelled(write("p.csv", "protein_a,protein_b\nubi,ins\n"), write("p.fa", FASTA))
 
 
+def test_a_file_without_rows_is_named(write):
+    with pytest.raises(PairError, match="p.csv has a header but no rows"):
+        read_labelled(write("p.csv", "protein_a,protein_b,label\n"), write("p.fa", FASTA))
+    with pytest.raises(SequenceError, match="p.tsv has a header but no rows"):
+        read_labelled(write("p.csv", PAIRS), write("p.tsv", "protein\tsequence\n"))
+
+
 def test_the_column_of_labels_can_be_named(write):
     text = "protein_a,protein_b,label,mine\nubi,ins,1,no\nins,ubi,0,yes\n"
     path, fasta = write("p.csv", text), write("p.fa", FASTA)

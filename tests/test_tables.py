@@ -1,6 +1,7 @@
 import datetime
 import io
 import time
+import warnings
 import zipfile
 
 import openpyxl
@@ -123,6 +124,21 @@ def test_blank_rows_are_kept_in_the_middle_and_dropped_at_the_end():
 def test_lines_with_different_separators_are_refused_not_dropped():
     with pytest.raises(PairError, match="not all lines separate the columns in the same way"):
         read_table("m1 m2\nm1,m3\nm2\tm3\n")
+
+
+def test_what_openpyxl_does_not_know_of_a_workbook_is_no_matter_and_not_told():
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rows = "".join(f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>x</t></is></c></row>' for row in (1, 2))
+    extensions = '<extLst><ext uri="{CCE6A557-97BC-4b89-ADB6-D9C93CAAB3DF}"/></extLst>'
+    sheet = f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData>{extensions}</worksheet>'
+    styles = f'<styleSheet xmlns="{space}"/>'
+    data = repacked(workbook([["x"]]), xl__worksheets__sheet1=sheet.encode(), xl__styles=styles.encode())
+    with pytest.warns(UserWarning, match="no stylesheet"):
+        openpyxl.load_workbook(io.BytesIO(data))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert len(read_table(data, "book.xlsx")) == 1
+    assert told == []
 
 
 def test_a_title_above_the_header_is_left_out_with_a_note():

@@ -21,9 +21,6 @@ from esm2amp_core.files.package import check_package, damage_told
 _MAX_CHARACTERS = 1_000_000
 """Text of one cell: thirty times what a spreadsheet program can hold."""
 
-# openpyxl tells of missing styles and unknown extensions, which is nothing a person needs.
-warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
-
 
 def read_workbook(data: bytes, name: str, *, max_rows: int, max_columns: int, max_mb: float) -> Cells:
     """Cells of the first sheet that holds anything, visible ones first; formulas by their stored result.
@@ -44,7 +41,9 @@ def read_workbook(data: bytes, name: str, *, max_rows: int, max_columns: int, ma
         If the file is damaged, made to do harm, larger than accepted, or has no filled cell.
     """
     check_package(data, name, max_rows=max_rows, max_mb=max_mb)
-    with damage_told(name):
+    with damage_told(name), warnings.catch_warnings():
+        # It tells of missing styles and unknown extensions, which is nothing a person needs.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
         reader = _Reader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         reader.read()
         sheets = sorted(reader.wb.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
