@@ -1,0 +1,275 @@
+"""From pairs to the folder of their explanations: by the command, by a job, and read again."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from report_samples import make_proteins
+from tiny import make_encoder
+from tiny_bundle import WIDTH, make_bundle
+
+from esm2amp_core.background import Background
+from esm2amp_core.bundles import bundle_digest
+from esm2amp_core.cli.main import main
+from esm2amp_core.errors import JobError, PairError, UserError
+from esm2amp_core.explain.base import ExplainSettings
+from esm2amp_core.explain.running import MOST_COSTLY_PAIRS, explain_table, suitable_methods
+from esm2amp_core.explanation_files import TOKEN_COLUMNS, ExplanationFolder, token_frame
+from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.features import SEGMENTS, segment_bounds
+from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import EXPLAIN
+from esm2amp_core.pairs import PairTable, build_pairs
+from esm2amp_core.predictor import Predictor
+from esm2amp_core.progress import Cancelled
+from esm2amp_core.settings import Settings
+from esm2amp_core.tables import read_table
+from esm2amp_core.tasks.worker import run_pending
+from esm2amp_core.workspace import Workspace
+
+PROTEINS = make_proteins(8)
+NAMES = list(PROTEINS)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("installed")
+    make_encoder(folder / "encoder", width=WIDTH)
+    values = np.random.default_rng(1).normal(size=(20, len(SEGMENTS), WIDTH))
+    extras = {"background.npz": Background.of(SEGMENTS, values).to_bytes()}
+    make_bundle(folder / "models" / "starter", folder / "encoder", extras=extras)
+    make_bundle(folder / "models" / "mean", folder / "encoder", architecture="mean")
+    return folder / "models"
+
+
+@pytest.fixture
+def workspace(models, tmp_path, monkeypatch):
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    return Workspace.open(Settings.from_environment())
+
+
+@pytest.fixture
+def explain(workspace, tmp_path, monkeypatch, capsys):
+    """Run `esm2amp explain` on three pairs, one of them without a sequence: exit code, standard error."""
+    names = [(NAMES[0], NAMES[1]), (NAMES[2], "=unknown"), (NAMES[3], NAMES[3])]
+    pd.DataFrame(names, columns=["protein_a", "protein_b"]).to_csv("pairs.csv", index=False)
+    (tmp_path / "proteins.fasta").write_text("".join(f">{n}\n{p.sequence}\n" for n, p in PROTEINS.items()))
+
+    def run(*arguments):
+        command = ["esm2amp", "explain", "pairs.csv", "--sequences", "proteins.fasta", *arguments]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return exit_.value.code, capsys.readouterr().err
+
+    return run
+
+
+def table(n_rows=3) -> PairTable:
+    frame = pd.DataFrame({"row": range(1, n_rows + 1),
+                          "protein_a": [NAMES[i % 8] for i in range(n_rows)],
+                          "protein_b": [NAMES[(3 * i + 1) % 8] for i in range(n_rows)]})  # fmt: skip
+    return PairTable(frame, PROTEINS)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_writes_arrays_tables_and_a_summary(explain, models):
+    code, notes = explain("-o", "out", "--method", "attention")
+    assert code == 3 and "row 2" in notes
+    found = ExplanationFolder(Path("out"))
+    assert found.methods == ["attention"]
+    assert found.pairs["row"].tolist() == [1, 3]
+    assert [row["row"] for row in found.summary["left_out"]] == [2]
+    with np.load("out/attention.npz") as file:
+        assert file["values"].shape == (2, 2, 8, 20, 20)
+        assert [len(file[name]) for name in ("pairs", "layers", "heads", "tokens")] == [2, 2, 8, 20]
+        assert file["tokens"][13] == "B.segment3"
+    written = pd.read_csv("out/attention.csv")
+    assert tuple(written.columns) == TOKEN_COLUMNS and len(written) == 40
+
+
+def test_the_summary_tells_what_the_numbers_depend_on(explain, models):
+    explain("-o", "out", "--method", "attention", "--seed", "5")
+    summary = json.loads(open("out/summary.json").read())
+    assert summary["model"]["digest"] == bundle_digest(models / "starter")
+    assert {"encoder", "encoder_revision", "precision", "device", "architecture"} <= set(summary["model"])
+    assert summary["settings"]["seed"] == 5 and summary["baseline"] == "mean of training proteins"
+    assert {"torch", "captum", "shap"} <= set(summary["versions"])
+
+
+def test_a_baseline_of_zeros_can_be_asked_for(explain):
+    explain("-o", "out", "--method", "attention", "--baseline", "zero")
+    assert json.loads(open("out/summary.json").read())["baseline"] == "zero vectors"
+    code, notes = explain("-o", "other", "--baseline", "median")
+    assert code == 2 and "'median'" in notes
+
+
+def test_an_unknown_method_is_refused_before_any_work(explain):
+    code, notes = explain("-o", "out", "--method", "attention,tea_leaves")
+    assert code == 2 and "'tea_leaves'" in notes and "token_shapley" in notes
+
+
+def test_a_method_that_cannot_explain_the_model_is_named(explain):
+    code, notes = explain("-o", "out", "--bundle", "mean", "--method", "attention,integrated_gradients")
+    assert "Without attention" in notes and code == 3
+    code, notes = explain("-o", "out2", "--bundle", "mean", "--method", "attention")
+    assert code == 2 and "no attention" in notes
+
+
+def test_a_folder_with_something_in_it_is_left_alone(explain, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    code, notes = explain("-o", "out", "--method", "attention")
+    assert code == 2 and "exists already" in notes
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def test_an_explanation_is_read_as_it_was_written(workspace, tmp_path):
+    predictor = Predictor.load("starter")
+    explain_table(predictor, table(), tmp_path / "out", methods=["attention"])
+    first = ExplanationFolder(tmp_path / "out").explanation("attention")
+    again = Explanation.from_arrays("attention", first.to_arrays())
+    assert again.axes == first.axes and again.settings == first.settings
+    assert_array_equal(again.values, first.values)
+    assert again.checks.keys() == first.checks.keys() and again.arrays.keys() == first.arrays.keys()
+
+
+def test_scores_in_the_folder_are_those_of_a_prediction(workspace, tmp_path):
+    predictor = Predictor.load("starter")
+    explain_table(predictor, table(5), tmp_path / "out", methods=["attention"])
+    expected = predictor.predict(table(5)).frame
+    assert_allclose(ExplanationFolder(tmp_path / "out").pairs["logit"], expected["logit"])
+
+
+def test_positions_in_tables_are_inclusive_from_one_and_cover_each_chain(workspace, tmp_path):
+    explain_table(Predictor.load("starter"), table(2), tmp_path / "out", methods=["attention"])
+    found = ExplanationFolder(tmp_path / "out")
+    frame = token_frame(found.explanation("attention"), found.pairs, found.tokens)
+    for (_, side), part in frame.groupby(["row", frame["token"].str[0]]):
+        assert part["protein"].nunique() == 1
+        assert_array_equal(part["start"], [1, *(part["end"].iloc[:-1] + 1)])
+        length = len(PROTEINS[part["protein"].iloc[0]].sequence)
+        assert part["end"].iloc[-1] == length
+        assert_array_equal(part["end"], segment_bounds(length)[1:])
+        assert set(part["token"]) == {f"{side}.{segment}" for segment in SEGMENTS}
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "nonsense"])
+def test_a_damaged_folder_says_so_in_words(workspace, tmp_path, damage):
+    explain_table(Predictor.load("starter"), table(2), tmp_path / "out", methods=["attention"])
+    for name, read in (("summary.json", lambda f: f.summary), ("pairs.parquet", lambda f: f.pairs),
+                       ("attention.npz", lambda f: f.explanation("attention"))):  # fmt: skip
+        path = tmp_path / "out" / name
+        whole = path.read_bytes()
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(whole[:40] if damage == "cut" else b"[1, 2")
+        with pytest.raises(JobError, match="missing or damaged"):
+            read(ExplanationFolder(tmp_path / "out"))
+        path.write_bytes(whole)
+
+
+def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path):
+    def stop(stage, done, total):
+        if stage == "Reading attention":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        explain_table(Predictor.load("starter"), table(2), tmp_path / "out" / "x", methods=["attention"],
+                      report=stop)
+    assert not [path for path in (tmp_path / "out").rglob("*")]
+
+
+def test_methods_that_take_seconds_per_pair_are_not_used_for_many_unless_asked_for():
+    assert suitable_methods(1) == list(METHODS) == suitable_methods(MOST_COSTLY_PAIRS)
+    assert "token_shapley" not in suitable_methods(MOST_COSTLY_PAIRS + 1)
+
+
+def test_pairs_without_any_score_are_refused_with_their_reasons(workspace, tmp_path):
+    text = b"protein_a,protein_b\nX1,X2\n"
+    pairs = build_pairs(read_table(text, "pairs.csv"))
+    with pytest.raises(PairError, match="None of the pairs") as error:
+        explain_table(Predictor.load("starter"), pairs, tmp_path / "out")
+    assert "X1" in error.value.details[0]
+
+
+def test_explanations_of_other_shapes_do_not_construct():
+    with pytest.raises(ValueError, match="do not fit axes"):
+        Explanation("gini", np.zeros(3), (), np.zeros((1, 4)), np.zeros((1, 4)))
+    with pytest.raises(UserError):
+        ExplainSettings(baseline="nothing")
+
+
+# ---------------------------------------------------------------- the job
+
+
+def scored_job(workspace, n_rows=3):
+    job = workspace.submit_prediction(table(n_rows), bundle="starter", title="Kinases")
+    run_pending(workspace)
+    return job
+
+
+def test_a_row_of_a_job_is_explained_and_found_again(workspace):
+    job = scored_job(workspace)
+    asked = workspace.explain(job.id, [2], methods=["attention"])
+    assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
+    found = ExplanationFolder(workspace.explanation_folder(asked.id))
+    assert found.pairs["row"].tolist() == [2]
+    names = table().frame.loc[1, ["protein_a", "protein_b"]].tolist()
+    assert asked.title == f"Why: {names[0]} and {names[1]}"
+    result = workspace.results(job.id).frame.set_index("row")
+    assert_allclose(found.pairs["logit"], result.loc[[2], "logit"])
+
+
+def test_the_same_question_is_answered_once(workspace):
+    job = scored_job(workspace)
+    first = workspace.explain(job.id, [2], methods=["attention"])
+    assert workspace.explain(job.id, [2], methods=["attention"]).id == first.id  # still waiting
+    run_pending(workspace)
+    assert workspace.explain(job.id, [2], methods=["attention"]).id == first.id
+    assert workspace.explain(job.id, [1], methods=["attention"]).id != first.id
+    workspace.jobs.delete(first.id)
+    assert workspace.explain(job.id, [2], methods=["attention"]).id != first.id
+
+
+def test_running_an_explanation_again_gives_the_same_numbers(workspace):
+    job = scored_job(workspace)
+    first = workspace.explain(job.id, methods=["attention"])
+    run_pending(workspace)
+    second = workspace.rerun(first.id)
+    assert second.kind == EXPLAIN and second.id != first.id and second.title.endswith("(run 2)")
+    run_pending(workspace)
+    one, other = (ExplanationFolder(workspace.explanation_folder(j.id)).explanation("attention")
+                  for j in (first, second))
+    assert_array_equal(one.values, other.values)
+
+
+def test_rows_that_do_not_exist_and_jobs_without_pairs_are_refused(workspace):
+    job = scored_job(workspace)
+    with pytest.raises(PairError, match="no row 9"):
+        workspace.explain(job.id, [9])
+    download = workspace.submit_download("amps")
+    with pytest.raises(JobError, match="no pairs to explain"):
+        workspace.explain(download.id)
+
+
+def test_an_explanation_takes_part_in_the_disk_limit(workspace):
+    job = scored_job(workspace)
+    before = workspace.disk_use().jobs
+    workspace.explain(job.id, methods=["attention"])
+    run_pending(workspace)
+    folder = workspace.explanation_folder(workspace.jobs.list(kind=EXPLAIN)[0].id)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert workspace.disk_use().jobs >= before + size > before
