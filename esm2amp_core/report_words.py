@@ -57,7 +57,8 @@ RARE = (
 _FACTS = {
     "digest": "SHA-256 of the model's card", "n_rows": "rows", "n_scored": "rows scored",
     "n_left_out": "rows left out", "n_positive": "of the scored, interacting", "n_proteins": "proteins",
-    "n_repeated": "rows that repeat a pair", "classes_from": "proteins seen, according to",
+    "n_repeated": "rows that repeat a pair",
+    "n_contradicting": "pairs labelled both 1 and 0", "classes_from": "proteins seen, according to",
     "n_train": "training pairs used", "n_also_in_training": "scored pairs that are training pairs",
     "n_resamples": "resamples of each kind", "n_bins": "intervals of probability", "level": "confidence",
 }  # fmt: skip

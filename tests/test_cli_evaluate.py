@@ -99,12 +99,38 @@ def test_rows_without_a_sequence_are_left_out_told_and_change_the_exit_code(eval
     assert [row["row"] for row in report.left_out] == [4] and report.data["n_scored"] == 79
 
 
+def test_repeated_pairs_and_contradictory_labels_are_told_with_their_rows(evaluate, tmp_path):
+    frame = pd.read_csv("pairs.tsv", sep="\t")
+    frame = frame[~frame[["protein_a", "protein_b"]].apply(frozenset, axis=1).duplicated()][:60]
+    a, b, label = frame.iloc[4][["protein_a", "protein_b", "label"]]
+    more = pd.DataFrame({"protein_a": [a, b], "protein_b": [b, a], "label": [label, 1 - label]})
+    pd.concat([frame, more]).to_csv("pairs.tsv", sep="\t", index=False)
+    code, said, _ = evaluate()
+    assert code == 0
+    repeats = "2 rows repeat an earlier pair, by sequence and in either order (row 61; row 62)."
+    contradiction = f"Contradictory labels: 1 pair is labelled both 1 and 0 (rows 5 and 62: {a} and {b})."
+    assert repeats in said and contradiction in said
+    report = read_report(tmp_path / "report")
+    assert (report.data["n_repeated"], report.data["n_contradicting"]) == (2, 1)
+    assert contradiction in (tmp_path / "report" / REPORT_PAGE).read_text()
+
+
 def test_what_stands_there_is_never_replaced(evaluate, tmp_path):
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "thesis.txt").write_text("mine")
     code, _, notes = evaluate()
     assert code == 2 and "exists already" in notes
     assert (tmp_path / "report" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("output", ["pairs.tsv/report", "x" * 300, "new/" + "x" * 300])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(evaluate, tmp_path, monkeypatch, output):
+    from esm2amp_core.predictor import Predictor
+
+    monkeypatch.setattr(Predictor, "load", lambda *_, **__: pytest.fail("the work has begun"))
+    code, _, notes = evaluate(output=output)
+    assert code == 2 and "cannot be written" in notes and "Traceback" not in notes
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("change, told", [

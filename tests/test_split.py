@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -307,8 +308,12 @@ def run(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 def test_the_command_writes_a_folder_once(table, tmp_path, monkeypatch, capsys):
     arguments = ("split", table / "pairs.tsv", "--sequences", table / "proteins.fasta",
                  "-o", tmp_path / "out", "--method", "kmers", "--seed", 5)  # fmt: skip
-    code, out, _ = run(monkeypatch, capsys, *arguments)
-    assert code == 0
+    code, out, err = run(monkeypatch, capsys, *arguments)
+    assert "2 of 400 rows have no usable sequences" in err and "Row 8: There is no sequence for" in err
+    left_out = pd.read_csv(tmp_path / "out" / "left_out.csv", keep_default_na=False)
+    assert left_out["row"].tolist() == [8, 9] and left_out["protein_b"].tolist() == ["unknown", "F0M0"]
+    assert (left_out["reason"] != "").all()
+    assert code == 3
     assert "train: " in out and "set aside" in out
     assert json.loads((tmp_path / "out" / "split.json").read_text())["seed"] == 5
     code, _, err = run(monkeypatch, capsys, *arguments)
@@ -329,3 +334,61 @@ def test_bad_calls_are_told_in_one_line(table, tmp_path, monkeypatch, capsys, ar
     code, out, err = run(monkeypatch, capsys, "split", *arguments)
     assert (code, out) == (2, "") and words in err and "Traceback" not in err
     assert not Path("new").exists()
+
+
+def test_where_every_row_has_its_sequences_nothing_is_listed(tmp_path, monkeypatch, capsys):
+    proteins = families(12, 1)
+    names = list(proteins)
+    write_pairs(tmp_path / "pairs.tsv", [(a, b, 1) for a in names for b in names])
+    write_fasta(tmp_path / "proteins.fasta", proteins)
+    code, _, err = run(monkeypatch, capsys, "split", tmp_path / "pairs.tsv", "--sequences",
+                       tmp_path / "proteins.fasta", "-o", tmp_path / "out", "--method", "kmers")
+    assert code == 0 and "Mind" not in err
+    assert not (tmp_path / "out" / "left_out.csv").exists()
+
+
+def test_empty_parts_are_told_with_their_cause(tmp_path, monkeypatch, capsys):
+    proteins = families(1, 4)
+    names = list(proteins)
+    write_pairs(tmp_path / "pairs.tsv", [(a, b, 1) for a in names for b in names])
+    write_fasta(tmp_path / "proteins.fasta", proteins)
+    code, _, err = run(monkeypatch, capsys, "split", tmp_path / "pairs.tsv", "--sequences",
+                       tmp_path / "proteins.fasta", "-o", tmp_path / "out", "--method", "kmers")
+    assert code == 0
+    assert "Mind: validation.tsv and test.tsv are empty: no pair could be kept there. " in err
+    assert "The 4 proteins form one cluster" in err
+    assert json.loads((tmp_path / "out" / "split.json").read_text())["warnings"][0] in err
+
+
+def test_names_that_look_like_formulas_are_guarded_and_read_back_as_they_were(tmp_path):
+    risky = ["=1+1", "+x", "-y", "@z", "\uff1dw", "plain", "'quoted"]
+    proteins = {name: protein(at) for at, name in enumerate(risky)}
+    rows = [(a, b, at % 2, "-1.5", "=cmd()") for at, (a, b) in enumerate(product(risky, risky))]
+    write_pairs(tmp_path / "pairs.tsv", rows, ("protein_a", "protein_b", "label", "-score", "note"))
+    write_fasta(tmp_path / "proteins.fasta", proteins)
+    pairs = read(tmp_path)
+    found = split_pairs(pairs, KmerSearch(0.3, 0.5), fractions=(0.5, 0, 0.5))
+    write_split(found, tmp_path / "out")
+    cells = [cell for file in (tmp_path / "out").glob("*.tsv")
+             for line in file.read_text("utf-8-sig").splitlines() for cell in line.split("\t")]
+    assert {cell for cell in cells if cell[:1] in tuple("=+-@\uff1d")} == {"-1.5"}
+    again = read_pair_files([tmp_path / "out" / f"{part}.tsv" for part in ("train", "test", "cross")],
+                            tmp_path / "proteins.fasta")
+    columns = list(pairs.rows.columns)
+    assert list(again[0].rows.columns) == columns
+    written = [tuple(row) for file in again for row in file.rows[columns].to_numpy().tolist()]
+    assert Counter(written) == Counter(map(tuple, pairs.rows.to_numpy().tolist()))
+    assert not any(file.problems for file in again)
+
+
+@pytest.mark.parametrize("arguments", [["-o", "pairs.tsv/out"], ["-o", "x" * 300],
+                                       ["pairs.tsv", "--check", "-o", "gone/leaks.json"]])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(table, tmp_path, monkeypatch, capsys,
+                                                                   arguments):
+    from esm2amp_core.splitting import pair_files
+
+    shutil.copy(table / "pairs.tsv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pair_files, "read_table", lambda *_, **__: pytest.fail("the work has begun"))
+    code, _, err = run(monkeypatch, capsys, "split", "pairs.tsv", *arguments)
+    assert code == 2 and ("cannot be written" in err or "does not exist" in err)

@@ -158,7 +158,7 @@ def test_repeats_and_contradictions_are_told(esm2amp):
     a, b, label = Path("train.csv").read_text().splitlines()[5].split(",")
     append("train.csv", f"{b},{a},{1 - int(label)}", f"{a},{b},{label}")
     _, _, err = esm2amp("train", *TABLES, *FAST, "-o", "mine")
-    assert "2 rows of the train table repeat an earlier pair; 1 pairs carry both labels" in err
+    assert "2 rows of the train table repeat an earlier pair; 1 pair carries both labels" in err
 
 
 @pytest.mark.parametrize(
@@ -338,8 +338,8 @@ def test_the_lock_of_a_killed_run_is_gone_and_the_run_can_be_resumed(esm2amp, co
     code, _, err = esm2amp(*arguments, "--resume")
     assert code == 0, err
     assert esm2amp(*arguments[:-1], f"whole_{command}")[0] == 0
-    killed, whole = (Path(f"{name}_{command}/weights.safetensors").read_bytes() for name in ("killed", "whole"))
-    assert killed == whole
+    killed, whole = (Path(f"{name}_{command}/weights.safetensors") for name in ("killed", "whole"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def test_two_searches_of_one_study_are_refused_also_in_different_folders(esm2amp):
@@ -352,7 +352,8 @@ def test_two_searches_of_one_study_are_refused_also_in_different_folders(esm2amp
         Path("go").touch()
         _, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
-    assert err.count("trial ") == 3 and "trial 0" in err and "trial 1" in err  # none failed, the best is named
+    # Both trials, and the best one named: none has failed.
+    assert err.count("trial ") == 3 and "trial 0" in err and "trial 1" in err
 
 
 def test_a_comparison_is_one_table_and_goes_on_where_it_stopped(esm2amp):

@@ -42,12 +42,13 @@ def evaluate(
     """
     from esm2amp_core.evaluation.evaluating import Settings as EvaluationSettings
     from esm2amp_core.evaluation.evaluating import evaluate as measure_scores
-    from esm2amp_core.evaluation.files import check_free, write_report
+    from esm2amp_core.evaluation.files import write_report
     from esm2amp_core.evaluation.numbered import Known
     from esm2amp_core.evaluation.provenance import about_file, about_model
+    from esm2amp_core.files.whole_folder import check_new_folder
     from esm2amp_core.report_words import verdict
 
-    check_free(output)
+    check_new_folder(output)
     settings = Settings.from_environment()
     table = _read(pairs, sequences, label, settings)
     train = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
@@ -12,6 +10,7 @@ import typer
 from esm2amp_core.cli.console import NOTES, reporting
 from esm2amp_core.columns import ColumnMap
 from esm2amp_core.errors import SequenceError, Severity, UserError, quoted
+from esm2amp_core.files.whole_file import check_output
 from esm2amp_core.settings import Settings
 
 SOME_ROWS_FAILED = 3
@@ -43,7 +42,7 @@ def predict(
     from esm2amp_core.pairs import Limits, read_pairs
 
     check_suffix(output)
-    _check_output(output, pairs, sequences)
+    check_output(output, pairs, sequences)
     settings = Settings.from_environment()
     table = read_pairs(
         pairs,
@@ -94,7 +93,7 @@ def embed(
     from esm2amp_core.sequences import read_fasta
 
     check_suffix(output)
-    _check_output(output, fasta)
+    check_output(output, fasta)
     settings = Settings.from_environment()
     found, issues = read_fasta(fasta, max_file_mb=settings.max_file_mb)
     for issue in issues:
@@ -135,20 +134,3 @@ def _column_map(columns: str) -> ColumnMap | None:
     if len(names) not in (2, 4) or not all(names):
         raise UserError(f"--columns is {columns!r}.", hint="Name two columns, or four: bait,prey,seq1,seq2.")
     return ColumnMap(*names)
-
-
-def _check_output(output: Path, *inputs: Path | None) -> None:
-    """Refuse before the work what cannot, or must not, be written after it."""
-    given = [path for path in inputs if path is not None and os.path.exists(path)]
-    if os.path.exists(output) and any(os.path.samefile(output, path) for path in given):
-        raise UserError(f"{output} is also the input.", hint="Name another file for the results.")
-    if not os.path.isdir(output.absolute().parent):  # unlike Path.is_dir, sound for impossible names
-        raise UserError(f"The folder of {output} does not exist.", hint="Create it first.")
-    if os.path.isdir(output):
-        raise UserError(f"{output} is a folder.", hint="Name a file.")
-    try:
-        with NamedTemporaryFile(dir=output.absolute().parent):
-            pass
-    except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror}.",
-                        hint="Name a file in a folder of your own.") from None

@@ -12,7 +12,7 @@ from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
 from esm2amp_core.errors import UserError, printable
 from esm2amp_core.settings import Settings
 
-LEAKS_FOUND = 3
+LEAKS_FOUND = SOME_ROWS_FAILED = 3
 
 
 def split(
@@ -35,7 +35,8 @@ def split(
     """Divide pairs so that no part knows a protein of another, or one similar to it.
 
     Writes train.tsv, validation.tsv, test.tsv, cross.tsv (pairs of two parts, with the reason), proteins.tsv
-    and split.json. With --check nothing is divided: leaks of a given split are named; exit code 3 if any.
+    and split.json; rows without sequences stand in left_out.csv, too, and the exit code is then 3. With
+    --check nothing is divided: leaks of a given split are named; exit code 3 if any.
     """
     from esm2amp_core.splitting.search import choose_search
 
@@ -46,11 +47,12 @@ def split(
         raise UserError(f"{len(pairs)} tables were given.", hint="Give one to divide, or add --check.")
     if output is None:
         raise UserError("Where the split goes is missing.", hint="Name a new folder with -o.")
-    from esm2amp_core.splitting.folder import check_free, write_split
+    from esm2amp_core.files.whole_folder import check_new_folder
+    from esm2amp_core.splitting.folder import LEFT_OUT, write_split
     from esm2amp_core.splitting.pair_files import read_pair_files
     from esm2amp_core.splitting.split import check_fractions, split_pairs
 
-    check_free(output)
+    check_new_folder(output)
     shares = check_fractions(_shares(fractions))
     search = choose_search(method, identity=identity, coverage=coverage)
     (table,) = read_pair_files(pairs, sequences, settings=Settings.from_environment())
@@ -63,17 +65,25 @@ def split(
     OUTPUT.print(f"set aside: pairs {aside['pairs']:,}, by {search.name} {search.version}; see {output}")
     for reason, number in sorted(aside["reasons"].items(), key=lambda item: -item[1]):
         OUTPUT.print(f"  {number:,}: {reason}")
+    for warning in facts["warnings"]:
+        NOTES.print(f"Mind: {printable(warning)}")
+    if facts["left_out"]:
+        row, reason = next(iter(table.problems.items()))
+        NOTES.print(f"Mind: {facts['left_out']:,} of {len(table):,} rows have no usable sequences; "
+                    f"{output / LEFT_OUT} lists them. Row {row + 1:,}: {printable(reason)}")
+        raise typer.Exit(SOME_ROWS_FAILED)
 
 
 def _check(files: list[Path], sequences: Path | None, output: Path | None, search) -> None:
     if len(files) < 2:
         raise UserError("A split has two parts or more.", hint="Give training first, then the others.")
-    from esm2amp_core.files.whole_file import known_suffix, whole_file
+    from esm2amp_core.files.whole_file import check_output, known_suffix, whole_file
     from esm2amp_core.splitting.leaks import find_leaks
     from esm2amp_core.splitting.pair_files import read_pair_files
 
     if output is not None:
         known_suffix(output, (".json",), "leaks")
+        check_output(output, *files, sequences)
     parts = read_pair_files(files, sequences, settings=Settings.from_environment())
     for part in parts:
         if part.problems:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from esm2amp_core import exports
-from esm2amp_core.errors import UserError
 from esm2amp_core.evaluation.evaluating import Evaluation
 from esm2amp_core.evaluation.page import to_html
+from esm2amp_core.files.whole_folder import whole_folder
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.reports import REPORT, REPORT_PAGE, Interval, Report
 
@@ -27,7 +24,6 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
         If the folder exists and is not empty, or cannot be written.
     """
     report = evaluation.report
-    part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
     files = {
         REPORT: report.to_json().encode(),
         REPORT_PAGE: to_html(report).encode(),
@@ -39,31 +35,9 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
                                  "difference_low", "difference_high"), _baselines(report)),
         "scores.csv": exports.to_csv(PredictionTable(evaluation.scores)),
     }  # fmt: skip
-    try:
-        part.mkdir(parents=True)
+    with whole_folder(folder) as part:
         for name, data in files.items():
             (part / name).write_bytes(data)
-        check_free(folder)
-        os.replace(part, folder)  # an empty folder may stand there
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                        hint="Name a new folder in one of your own.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def check_free(folder: Path) -> None:
-    """Refuse a place where something stands already.
-
-    Raises
-    ------
-    UserError
-        If it is a file, or a folder with something in it.
-    """
-    if os.path.isdir(folder) and not os.listdir(folder):
-        return
-    if os.path.lexists(folder):
-        raise UserError(f"{folder} exists already.", hint="Name a new folder, or remove that one.")
 
 
 def _numbers(interval: Interval) -> tuple[float, ...]:

@@ -108,9 +108,3 @@ def number_pairs(scores: pd.DataFrame, proteins: Mapping[str, Protein], known: K
         seen_from = "the training pairs given"
     return NumberedPairs(frame=frame, proteins=listed, indexed=indexed, train=train, seen=seen,
                          seen_from=seen_from)
-
-
-def pair_keys(pairs: IndexedPairs) -> np.ndarray:
-    """A number per unordered pair."""
-    low, high = np.minimum(pairs.a, pairs.b), np.maximum(pairs.a, pairs.b)
-    return low * (1 << 32) + high

@@ -18,7 +18,7 @@ _DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical ba
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 50
 _MAX_BLANK_ROWS = 3_000_000
-GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
+GUARDED = re.compile(r"'+[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """How exports write a cell that a spreadsheet could take for a formula: with one more quote in front."""
 GUARDED_INSIDE = re.compile(r"""(?<=[;\t\r\n])'(?=["']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 """The same within a cell, where another separator would cut it."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from esm2amp_core.errors import UserError
@@ -34,6 +35,35 @@ def whole_file(path: str | Path) -> Iterator[Path]:
                         hint="Check the folder, its permissions and the free space.") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_output(output: Path, *inputs: Path | None) -> None:
+    """Refuse before the work what cannot, or must not, be written after it.
+
+    Parameters
+    ----------
+    output : Path
+        Of a file; one that stands there will be replaced.
+    inputs : Path or None
+        Files that are read.
+
+    Raises
+    ------
+    UserError
+    """
+    given = [path for path in inputs if path is not None and os.path.exists(path)]
+    if os.path.exists(output) and any(os.path.samefile(output, path) for path in given):
+        raise UserError(f"{output} is also the input.", hint="Name another file for the results.")
+    if not os.path.isdir(output.absolute().parent):  # unlike Path.is_dir, sound for impossible names
+        raise UserError(f"The folder of {output} does not exist.", hint="Create it first.")
+    if os.path.isdir(output):
+        raise UserError(f"{output} is a folder.", hint="Name a file.")
+    try:
+        with NamedTemporaryFile(dir=output.absolute().parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}.",
+                        hint="Name a file in a folder of your own.") from None
 
 
 def known_suffix(path: str | Path, known: Collection[str], what: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from esm2amp_core.same_pairs import number_sequences
 from esm2amp_core.splitting.pair_files import PairFile
 
 
@@ -49,7 +50,7 @@ class Part:
     def __init__(self, pairs: PairFile, name: str, places: dict[str, int]) -> None:
         self.pairs, self.name = pairs, name
         self.rows = np.flatnonzero(pairs.usable)
-        self.sequences = pairs.sequences_of(places)[self.rows]  # (M, 2)
+        self.sequences = number_sequences(pairs.table, places)[self.rows]  # (M, 2)
         self.ids = pairs.ids[self.rows]
         self.labels = pairs.labels[self.rows]
 

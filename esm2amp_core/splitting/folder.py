@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 from collections import Counter
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from esm2amp_core import __version__
-from esm2amp_core.errors import UserError
+from esm2amp_core.exports import delimited
+from esm2amp_core.files.whole_folder import whole_folder
 from esm2amp_core.splitting.split import CROSS, PARTS, Split
 from esm2amp_core.tables import unique_names
 
 FORMAT = 1
-FACTS = "split.json"
+FACTS, LEFT_OUT = "split.json", "left_out.csv"
 
 
 def write_split(split: Split, folder: Path) -> dict[str, Any]:
     """Write train.tsv, validation.tsv, test.tsv, cross.tsv, proteins.tsv and split.json.
 
     Every row of the input stands in exactly one of the first four, with all its columns as they were;
-    cross.tsv has one more, the reason. The folder appears whole or not at all.
+    cross.tsv has one more, the reason. Rows without two usable sequences are also listed in left_out.csv, by
+    number. The folder appears whole or not at all. Names that a spreadsheet could take for a formula are
+    guarded as in all our exports (`exports.to_csv`): training and evaluation read them as they were, other
+    programs see one more quote in front of these few.
 
     Returns
     -------
@@ -42,34 +43,14 @@ def write_split(split: Split, folder: Path) -> dict[str, Any]:
         If the folder is not empty or cannot be written.
     """
     described = describe(split)
-    part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
-    try:
-        check_free(folder)
-        part.mkdir(parents=True)
+    with whole_folder(folder) as part:
         for name, table in _tables(split).items():
-            table.to_csv(part / name, sep="\t", index=False, lineterminator="\n")
+            (part / name).write_bytes(delimited(table, "\t"))
+        if described["left_out"]:
+            (part / LEFT_OUT).write_bytes(delimited(_left_out(split)))
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
         (part / FACTS).write_text(text, encoding="utf-8")
-        os.replace(part, folder)  # an empty folder may stand there
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                        hint="Name a new folder in one of your own.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return described
-
-
-def check_free(folder: Path) -> None:
-    """Refuse a place where something stands already.
-
-    Raises
-    ------
-    UserError
-    """
-    if os.path.isdir(folder) and not os.listdir(folder):
-        return
-    if os.path.lexists(folder):
-        raise UserError(f"{folder} exists already.", hint="Name a new folder, or remove that one.")
 
 
 def describe(split: Split) -> dict[str, Any]:
@@ -88,6 +69,8 @@ def describe(split: Split) -> dict[str, Any]:
         CROSS: _facts(split, CROSS) | {"reasons": _reasons(split)},
         "proteins": {"ids": len(split.names), "sequences": len(split.parts), "clusters": len(sizes),
                      "largest_cluster": int(sizes.max()), "excluded": dict(excluded)},
+        "left_out": len(split.pairs.problems),
+        "warnings": _warnings(split),
         "checks": check(split),
         "versions": {"esm2amp": __version__, "python": platform.python_version(),
                      **{name: version(name) for name in ("numpy", "scipy", "pandas")}},
@@ -135,6 +118,25 @@ def _reasons(split: Split) -> dict[str, int]:
         elif reason:
             kinds[reason] += 1
     return dict(kinds)
+
+
+def _warnings(split: Split) -> list[str]:
+    """What a person must know of the parts, in words."""
+    sizes, written = np.bincount(split.clusters), Counter(split.row_parts)
+    empty = [part for part, share in zip(PARTS, split.fractions, strict=True) if share and not written[part]]
+    if not empty:
+        return []
+    files = " and ".join(f"{part}.tsv" for part in empty)
+    of = "one cluster" if len(sizes) == 1 else f"{len(sizes):,} clusters, the largest of {sizes.max():,}"
+    return [f"{files} {'is' if len(empty) == 1 else 'are'} empty: no pair could be kept there. The "
+            f"{len(split.clusters):,} proteins form {of}, and no cluster is divided. More pairs, another "
+            "--seed, or a higher --identity or --coverage may help."]
+
+
+def _left_out(split: Split) -> pd.DataFrame:
+    """Rows without two usable sequences, by number."""
+    rows = [(row + 1, *split.pairs.ids[row], reason) for row, reason in split.pairs.problems.items()]
+    return pd.DataFrame(rows, columns=["row", "protein_a", "protein_b", "reason"])
 
 
 def _tables(split: Split) -> dict[str, pd.DataFrame]:

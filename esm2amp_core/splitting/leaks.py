@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+import numpy as np
+
+from esm2amp_core.same_pairs import find_repeats, pair_keys
 from esm2amp_core.splitting.finding import Leak, Part
 from esm2amp_core.splitting.pair_files import PairFile
 from esm2amp_core.splitting.search import Search
@@ -105,18 +108,16 @@ def _similar_proteins(one: Part, other: Part, sequences: list[str], search: Sear
 
 
 def _contradictions(parts: Sequence[Part]) -> Iterator[Leak]:
-    rows: dict[tuple[int, int], list[tuple[Part, int]]] = {}
-    for part in parts:
-        for pair, places in part.by_pair.items():
-            rows.setdefault(pair, []).extend((part, at) for at in places if part.labels[at] >= 0)
-    found = [listed for listed in rows.values() if len({int(part.labels[at]) for part, at in listed}) == 2]
-    if found:
-        examples = []
-        for listed in found[:N_EXAMPLES]:
-            shown = {int(part.labels[at]): part.show(at) for part, at in reversed(listed)}
-            examples.append(f"{shown[1]} is positive, {shown[0]} is negative")
-        names = tuple(dict.fromkeys(part.name for listed in found for part, _ in listed))
-        yield Leak("contradictory_labels", names, len(found),
+    keys = [pair_keys(*part.sequences.T) for part in parts]
+    found = find_repeats(np.concatenate(keys), np.concatenate([part.labels for part in parts])).contradictions
+    if len(found):
+        rows = [(part, at) for part in parts for at in range(len(part.rows))]
+        shown = [[part.show(at) for part, at in (rows[place] for place in pair)]
+                 for pair in found[:N_EXAMPLES].tolist()]
+        examples = [f"{positive} is positive, {negative} is negative" for positive, negative in shown]
+        pairs = np.concatenate(keys)[found[:, 0]]
+        names = [part.name for part, own in zip(parts, keys, strict=True) if np.isin(pairs, own).any()]
+        yield Leak("contradictory_labels", tuple(names), len(found),
                    f"{_count(len(found), 'pair')} labelled both positive and negative.", tuple(examples))
 
 

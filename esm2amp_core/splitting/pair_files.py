@@ -63,18 +63,6 @@ class PairFile:
         """Both proteins' names as written; dtype=object, shape=(N, 2)."""
         return self.table.frame[["protein_a", "protein_b"]].to_numpy(object)
 
-    def sequences_of(self, places: dict[str, int]) -> np.ndarray:
-        """Places of both proteins' sequences, -1 in rows that are not usable; dtype=int64, shape=(N, 2).
-
-        A sequence that `places` lacks is added to it, in the order of the rows.
-        """
-        found = np.full((len(self), 2), -1, np.int64)
-        for row in np.flatnonzero(self.usable):
-            for side in (0, 1):
-                sequence = self.table.proteins[self.ids[row, side]].sequence
-                found[row, side] = places.setdefault(sequence, len(places))
-        return found
-
 
 def read_pair_files(
     paths: Sequence[Path], sequences: Path | None, *, settings: Settings | None = None

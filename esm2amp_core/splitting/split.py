@@ -10,6 +10,7 @@ import numpy as np
 
 from esm2amp_core.errors import PairError, UserError
 from esm2amp_core.progress import Report, silent
+from esm2amp_core.same_pairs import number_sequences
 from esm2amp_core.splitting.clusters import cluster
 from esm2amp_core.splitting.pair_files import PairFile
 from esm2amp_core.splitting.parts import assign_clusters
@@ -144,7 +145,7 @@ def split_pairs(
         raise PairError(f"No pair of {pairs.name} has a sequence for both proteins.",
                         hint="Give the proteins with --sequences.")
     places: dict[str, int] = {}
-    rows = pairs.sequences_of(places)
+    rows = number_sequences(pairs.table, places)
     sequences = list(places)
     stage = f"searching {len(sequences):,} proteins, step"
     report(stage, 0, 1 + ATTEMPTS)

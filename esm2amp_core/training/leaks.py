@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from esm2amp_core.errors import PairError, Severity
+import numpy as np
+
+from esm2amp_core.errors import PairError
 from esm2amp_core.labelled import LABEL
 from esm2amp_core.pairs import PairTable
-
-Key = frozenset[str]
+from esm2amp_core.same_pairs import find_repeats, number_sequences, pair_keys
 
 
 @dataclass(frozen=True)
@@ -56,34 +57,26 @@ class Leaks:
 
 def find_leaks(train: PairTable, validation: PairTable) -> Leaks:
     """Compare two tables; rows with errors do not count."""
-    trained, validated = _keys(train), _keys(validation)
-    known = set(trained.values())
-    shared = [row for row, key in validated.items() if key in known]
-    train_proteins = frozenset().union(*trained.values())
-    proteins = frozenset().union(*validated.values())
-    names = validation.frame.set_index("row")[["protein_a", "protein_b"]]
-    examples = tuple(f"{names.at[row, 'protein_a']}-{names.at[row, 'protein_b']}" for row in shared[:3])
-    return Leaks(len(shared), examples, len(proteins & train_proteins), len(proteins))
+    numbers: dict[str, int] = {}
+    trained, validated = (number_sequences(table, numbers) for table in (train, validation))
+    known = pair_keys(*trained[trained[:, 0] >= 0].T)
+    places = np.flatnonzero((validated[:, 0] >= 0) & np.isin(pair_keys(*validated.T), known))
+    names = validation.frame[["protein_a", "protein_b"]].to_numpy()[places[:3]].tolist()
+    proteins = np.unique(validated[validated >= 0])
+    shared = np.intersect1d(proteins, trained)
+    return Leaks(len(places), tuple(f"{a}-{b}" for a, b in names), len(shared), len(proteins))
 
 
 def describe_repeats(table: PairTable, what: str) -> str:
     """One sentence on pairs that stand in a table twice, or with both labels; empty if there are none."""
-    labels: dict[Key, set[int]] = {}
-    keys = _keys(table)
-    for row, label in zip(table.frame["row"], table.frame[LABEL], strict=True):
-        if row in keys:
-            labels.setdefault(keys[row], set()).add(int(label))
-    repeats, both = len(keys) - len(labels), sum(len(found) == 2 for found in labels.values())
-    if not repeats:
+    sequences = number_sequences(table, {})
+    usable = sequences[:, 0] >= 0
+    found = find_repeats(pair_keys(*sequences[usable].T), table.frame[LABEL].to_numpy()[usable])
+    if not len(found.places):
         return ""
-    contradictions = f"; {both:,} pairs carry both labels" if both else ""
-    return f"{repeats:,} rows of the {what} table repeat an earlier pair{contradictions}."
-
-
-def _keys(table: PairTable) -> dict[int, Key]:
-    """Sequences of each usable row."""
-    errors = table.problems(Severity.ERROR)
-    digest = {name: protein.digest for name, protein in table.proteins.items()}
-    columns = (table.frame["row"], table.frame["protein_a"], table.frame["protein_b"])
-    return {int(row): frozenset((digest[a], digest[b]))
-            for row, a, b in zip(*columns, strict=True) if row not in errors}
+    rows, pairs = len(found.places), len(found.contradictions)
+    told = f"{rows:,} rows of the {what} table repeat an earlier pair" if rows > 1 else (
+        f"1 row of the {what} table repeats an earlier pair")
+    if pairs:
+        told += f"; {pairs:,} pairs carry both labels" if pairs > 1 else "; 1 pair carries both labels"
+    return f"{told}."

@@ -1,0 +1,66 @@
+"""Which rows are the same pair: by their sequences, whatever the names and in either order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from esm2amp_core.errors import Severity
+from esm2amp_core.pairs import PairTable
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What is repeated among N pairs.
+
+    Attributes
+    ----------
+    places : ndarray, dtype=int64, shape=(R,)
+        Of the pairs that occurred before.
+    contradictions : ndarray, dtype=int64, shape=(C, 2)
+        Of each pair with both labels, the places of its first positive and its first negative.
+    """
+
+    places: np.ndarray
+    contradictions: np.ndarray
+
+
+def number_sequences(table: PairTable, numbers: dict[str, int]) -> np.ndarray:
+    """Numbers of both proteins' sequences, -1 in rows with an error: ndarray, dtype=int64, shape=(N, 2).
+
+    A sequence that `numbers` lacks is added to it, in the order of the rows, so that tables share numbers.
+    """
+    found = np.full((len(table), 2), -1, np.int64)
+    errors = table.problems(Severity.ERROR)
+    rows = zip(table.frame["row"], table.frame["protein_a"], table.frame["protein_b"], strict=True)
+    for place, (row, *names) in enumerate(rows):
+        if row not in errors:
+            for side, name in enumerate(names):
+                found[place, side] = numbers.setdefault(table.proteins[name].sequence, len(numbers))
+    return found
+
+
+def pair_keys(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """One number per unordered pair of proteins, given theirs: ndarray, dtype=int64, shape=(N,)."""
+    return np.minimum(a, b) * (1 << 32) + np.maximum(a, b)
+
+
+def find_repeats(keys: np.ndarray, labels: np.ndarray) -> Repeats:
+    """Repeated pairs.
+
+    Parameters
+    ----------
+    keys : ndarray, dtype=int64, shape=(N,)
+        As `pair_keys` gives them.
+    labels : ndarray, dtype=int64, shape=(N,)
+        1, 0, or anything else where there is none.
+    """
+    repeated = np.ones(len(keys), bool)
+    repeated[np.unique(keys, return_index=True)[1]] = False
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    # Of equal keys, the places are those of the first.
+    _, ones, zeros = np.intersect1d(keys[positive], keys[negative], return_indices=True)
+    contradictions = np.stack([positive[ones], negative[zeros]], axis=1)
+    order = np.argsort(contradictions.min(axis=1), kind="stable")
+    return Repeats(np.flatnonzero(repeated), contradictions[order])
