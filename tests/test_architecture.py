@@ -14,7 +14,7 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "explanation_files"}  # fmt: skip
+         "same_pairs", "explanation_files"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "checks": {"errors", "sequences", "tables", "columns"},
     "features": {"errors"},
     "pairs": {"errors", "settings", "predictions", "sequences", "files", "tables", "columns", "checks"},
+    "same_pairs": {"errors", "pairs"},
     "protein_files": {"errors", "settings", "files", "sequences", "tables"},
     "labelled": {"errors", "settings", "files", "sequences", "tables", "columns", "checks", "pairs",
                  "protein_files"},
@@ -52,7 +53,7 @@ MAY_IMPORT = {
     "downloads": NOUNS | {"models"},
     "predictor": NOUNS | {"embed", "models"},
     "selfcheck": NOUNS | {"predictor"},
-    "splitting": NOUNS,
+    "splitting": NOUNS | {"exports"},
     "evaluation": NOUNS | {"exports", "predictor"},
     "explain": NOUNS | {"embed", "models", "predictor"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
