@@ -1,0 +1,50 @@
+"""Integrated Gradients on the tokens that a classifier reads (METHOD: ESM2_AMP, doi 10.1093/bib/bbaf434)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esm2amp_core.explain.base import Explainer
+from esm2amp_core.explain.path import POINTS, RULE, integrate
+from esm2amp_core.explain.subject import PairFeatures
+from esm2amp_core.explanations import Explanation
+from esm2amp_core.progress import Report, silent
+
+MOST_STEPS = 800
+
+
+class IntegratedGradients(Explainer):
+    """What each token moved the logit by, on the way from the average training protein to the pair.
+
+    ``values`` (pairs, tokens): sum over a token's numbers, signed; all sums of a pair add up to its logit
+    minus that of the baseline. ``magnitude``: mean without signs over a token's numbers, as published.
+    ``checks``: ``completeness_gap`` (logits) is what the sums miss, ``steps`` the gradients taken, ``closed``
+    1 where these were enough for a gap under 1 % of the difference. Pairs are computed one by one, so that
+    company changes no digit.
+    """
+
+    method = "integrated_gradients"
+
+    def explain(self, pairs: PairFeatures, report: Report = silent) -> Explanation:
+        """See `Explainer.explain`."""
+        subject, found = self.subject, []
+        baseline = subject.baseline[None]
+        for i in range(len(pairs)):
+            report("Integrating gradients", i, len(pairs))
+            tokens = pairs.tokens([i]).to(subject.device)
+            found.append(integrate(subject.logits, (tokens,), (baseline,), most_steps=MOST_STEPS,
+                                   at_once=POINTS))  # fmt: skip
+        values = np.stack([path.attributions[0].sum(axis=1) for path in found])  # (N, 2T)
+        return Explanation(
+            self.method, values, (self.pair_axis(pairs), self.token_axis), value=values,
+            magnitude=np.stack([np.abs(path.attributions[0]).mean(axis=1) for path in found]),
+            base_values=np.array([path.at_baseline for path in found]),
+            outputs=np.array([path.at_input for path in found]),
+            checks={
+                "completeness_gap": np.array([path.gap for path in found]),
+                "steps": np.array([path.steps for path in found], dtype=np.float64),
+                "closed": np.array([path.closed for path in found], dtype=np.float64),
+            },
+            settings={"baseline": subject.baseline_words, "scale": "logit", "most_steps": MOST_STEPS,
+                      "rule": RULE},
+        )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Integrated Gradients along a straight path, in finer steps where the model bends.
+
+Gradients are averaged on the way from a baseline to the input and multiplied by what lies between the two;
+these attributions add up to the difference of the two outputs (Sundararajan et al. 2017, arXiv:1703.01365).
+Equal steps waste most of themselves: near a baseline of zeros a layer norm turns within a hundredth of the
+path, and elsewhere little happens. Here each stretch of the path has its own gap between its attributions and
+the difference of the outputs at its ends, and the stretch with the largest one is halved until the gaps are
+small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients as CaptumGradients
+from torch import Tensor
+
+POINTS, STRETCHES = 10, 3
+"""Gradients per stretch (Gauss-Legendre), and stretches at first: a few gradients more than published."""
+GAP_SHARE = 0.01
+"""Of the difference of the outputs: where the halving ends."""
+LEAST_GAP = 1e-4
+"""In units of the output. Gaps below it are left alone: rounding errors of float32 are not far."""
+RULE = f"Gauss-Legendre, {POINTS} points on {STRETCHES} stretches; that with the largest gap is halved"
+
+
+@dataclass(frozen=True)
+class PathSum:
+    """Attributions of one example.
+
+    Attributes
+    ----------
+    attributions : tuple of ndarray, dtype=float64
+        In the shapes of the inputs, without the first axis.
+    at_baseline, at_input : float
+        The model's outputs.
+    gap : float
+        Sum of all attributions, minus the difference of the outputs.
+    steps : int
+        Gradients in the sum.
+    closed : bool
+        False where the gaps were still too large when `most_steps` were reached.
+    """
+
+    attributions: tuple[np.ndarray, ...]
+    at_baseline: float
+    at_input: float
+    gap: float
+    steps: int
+    closed: bool
+
+
+def integrate(
+    forward: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    baselines: tuple[Tensor, ...],
+    *,
+    most_steps: int,
+    at_once: int,
+) -> PathSum:
+    """Attribute an output to the inputs.
+
+    Parameters
+    ----------
+    forward : callable
+        From tensors like `inputs`, with B in the place of 1, to Tensor, shape=(B,).
+    inputs, baselines : tuple of Tensor, each shape=(1, ...)
+    most_steps : int
+        Halving ends when the sum has so many gradients.
+    at_once : int
+        Gradients computed at a time.
+    """
+    captum = CaptumGradients(forward, multiply_by_inputs=False)
+    between = tuple(x - z for x, z in zip(inputs, baselines, strict=True))
+
+    def at(place: float) -> tuple[Tensor, ...]:
+        return inputs if place == 1 else tuple(z + place * d for z, d in zip(baselines, between, strict=True))
+
+    def output(place: float) -> float:
+        with torch.no_grad():
+            return forward(*at(place)).item()
+
+    def stretch(start: float, stop: float) -> _Stretch:
+        gradients = captum.attribute(at(stop), at(start), n_steps=POINTS, internal_batch_size=at_once)
+        parts = tuple(((stop - start) * g.double() * d.double())[0].cpu().numpy()
+                      for g, d in zip(gradients, between, strict=True))  # fmt: skip
+        total = sum(float(part.sum()) for part in parts)
+        return _Stretch(start, stop, parts, total - (outputs[stop] - outputs[start]))
+
+    edges = [i / STRETCHES for i in range(STRETCHES)] + [1.0]
+    outputs = {edge: output(edge) for edge in edges}
+    tolerance = max(GAP_SHARE * abs(outputs[1.0] - outputs[0.0]), LEAST_GAP)
+    stretches = [stretch(*ends) for ends in pairwise(edges)]
+    while not (closed := _size(stretches) <= tolerance) and POINTS * len(stretches) < most_steps:
+        worst = stretches.pop(max(range(len(stretches)), key=lambda i: abs(stretches[i].gap)))
+        middle = (worst.start + worst.stop) / 2
+        outputs[middle] = output(middle)
+        stretches += [stretch(worst.start, middle), stretch(middle, worst.stop)]
+    attributions = tuple(sum(parts) for parts in zip(*(one.parts for one in stretches), strict=True))
+    return PathSum(attributions, outputs[0.0], outputs[1.0], sum(one.gap for one in stretches),
+                   POINTS * len(stretches), closed)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Part of the path, from `start` to `stop` of it, with its attributions and their gap."""
+
+    start: float
+    stop: float
+    parts: tuple[np.ndarray, ...]
+    gap: float
+
+
+def _size(stretches: list[_Stretch]) -> float:
+    """How large the gaps are: their sum, or their length where they cancel in the sum by chance."""
+    gaps = np.array([one.gap for one in stretches])
+    return max(abs(gaps.sum()), float(np.linalg.norm(gaps)))
