@@ -24,6 +24,9 @@ class ExplainSettings:
         Of every random number.
     baseline : str
         What pairs are compared with: ``background``, the mean of the bundle's training proteins, or ``zero``.
+    coalitions : int
+        Of a pair's tokens, for Shapley values: fewer are faster and less exact. 0: all where that is cheap or
+        on an accelerator, else a number with which a pair takes seconds; from 2^(2T) on, all of them.
 
     Raises
     ------
@@ -33,6 +36,7 @@ class ExplainSettings:
 
     seed: int = 0
     baseline: str = "background"
+    coalitions: int = 0
 
     def __post_init__(self) -> None:
         if self.baseline not in BASELINES:

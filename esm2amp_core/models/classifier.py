@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -47,6 +47,8 @@ class Classifier(nn.Module, ABC):
     reads_set_of : str or None
         Of what the tokens are a set from which some may be missing: ``pair`` (any but the last one),
         ``protein`` (of each protein any but its last one), None where every token is needed.
+    subsets_are_cheap : bool
+        True where most of the work is the same for all subsets of a pair's tokens; see `on_subsets`.
     sizes : dict of str to int
         As the constructor takes them; ``width`` is the embedding width D.
     """
@@ -54,6 +56,7 @@ class Classifier(nn.Module, ABC):
     feature_set: ClassVar[str]
     is_symmetric: ClassVar[bool]
     reads_set_of: ClassVar[str | None] = None
+    subsets_are_cheap: ClassVar[bool] = False
     sizes: dict[str, int]
 
     @abstractmethod
@@ -67,6 +70,22 @@ class Classifier(nn.Module, ABC):
         present : Tensor, dtype=bool, shape=(B, 2T), optional
             False for tokens to go without, as `reads_set_of` allows; all are read where it is absent.
         """
+
+    def on_subsets(self, tokens: Tensor) -> Callable[[Tensor], Tensor]:
+        """The logit of one pair as a function of which of its tokens are present.
+
+        An architecture overrides it where subsets can share work, or small ones need less of it.
+
+        Parameters
+        ----------
+        tokens : Tensor, dtype=float32, shape=(2T, D)
+
+        Returns
+        -------
+        callable
+            Takes `present`, dtype=bool, shape=(M, 2T), as `forward` allows; gives logits, shape=(M,).
+        """
+        return lambda present: self(tokens.expand(len(present), -1, -1), present).logits
 
     @classmethod
     @abstractmethod

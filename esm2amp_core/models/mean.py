@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from esm2amp_core.models.classifier import Classifier, Scores, State, mean_present
@@ -22,6 +24,7 @@ class Mean(Classifier):
     feature_set = "segments"
     is_symmetric = True
     reads_set_of = "pair"
+    subsets_are_cheap = True
 
     def __init__(self, width: int = 1280, hidden1: int = 640, hidden2: int = 240) -> None:
         super().__init__()
@@ -31,6 +34,11 @@ class Mean(Classifier):
     def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
         return Scores(self.mlp_layers(mean_present(tokens, present)).squeeze(-1))
+
+    def on_subsets(self, tokens: Tensor) -> Callable[[Tensor], Tensor]:
+        """See `Classifier.on_subsets`: a linear layer of a mean is the mean of the linear layer's outputs."""
+        projected = self.mlp_layers[0](tokens)[None]  # (1, 2T, hidden1)
+        return lambda present: self.mlp_layers[1:](mean_present(projected, present)).squeeze(-1)
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

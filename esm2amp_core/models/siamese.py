@@ -7,6 +7,8 @@ attention, and what concerns one protein can be computed once, however many part
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,7 @@ class Siamese(Classifier):
     feature_set = "segments"
     is_symmetric = True
     reads_set_of = "protein"
+    subsets_are_cheap = True
 
     def __init__(
         self,
@@ -62,13 +65,30 @@ class Siamese(Classifier):
     def forward(self, tokens: Tensor, present: Tensor | None = None) -> Scores:
         """Score pairs; see `Classifier.forward`."""
         masks = (None, None) if present is None else present.chunk(2, dim=1)
-        a, b = map(self.summarise, tokens.chunk(2, dim=1), masks)                          # (B, E) each
-        compared = torch.cat([a + b, a * b, (a - b).abs()], dim=-1)                        # (B, 3E)
-        return Scores(self.pair_layers(compared).squeeze(-1))
+        return Scores(self.compare(*map(self.summarise, tokens.chunk(2, dim=1), masks)))
 
     def summarise(self, tokens: Tensor, present: Tensor | None = None) -> Tensor:
         """What is compared of proteins with tokens (B, T, D), some not present: Tensor, shape=(B, E)."""
         return self.protein_layers(self.readout(mean_present(tokens, present)))
+
+    def compare(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logits (B,) of pairs of which each protein is summed up: (B, E) twice."""
+        compared = torch.cat([a + b, a * b, (a - b).abs()], dim=-1)                        # (B, 3E)
+        return self.pair_layers(compared).squeeze(-1)
+
+    def on_subsets(self, tokens: Tensor) -> Callable[[Tensor], Tensor]:
+        """See `Classifier.on_subsets`: each subset of one protein is summed up once."""
+        halves = tokens.chunk(2)
+        place = 2 ** torch.arange(len(halves[0]), device=tokens.device)
+
+        def logits(present: Tensor) -> Tensor:
+            summaries = []
+            for half, chosen in zip(halves, present.chunk(2, dim=1), strict=True):
+                codes, row = (chosen * place).sum(dim=1).unique(return_inverse=True)
+                summaries.append(self.summarise(half[None], codes[:, None] & place > 0)[row])  # (M, E)
+            return self.compare(*summaries)
+
+        return logits
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:
