@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from esm2amp_core.cli import explainer_training as explaining
 from esm2amp_core.cli import training_options as options
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
 from esm2amp_core.errors import UserError
@@ -14,9 +15,10 @@ from esm2amp_core.settings import Settings
 
 
 def train(
+    context: typer.Context,
     pairs: options.Pairs,
-    validation: options.Validation,
-    output: options.Output,
+    validation: options.ValidationOrNone = None,
+    output: options.OutputOrNone = None,
     sequences: options.Sequences = None,
     architecture: options.Architecture = "amps",
     encoder: options.EncoderName = "",
@@ -36,12 +38,22 @@ def train(
     allow_leaks: options.AllowLeaks = False,
     copy_encoder: options.CopyEncoder = None,
     resume: options.Resume = False,
+    explainer: options.ExplainerKind = "",
+    bundle: options.ExplainedBundle = "",
+    max_pairs: options.ExplainerPairs = 40_000,
+    trials: options.ExplainerTrials = 10,
 ) -> None:
     """Train a classifier on labelled pairs and make a model of it that everything here can use.
 
     The epoch with the best validation AUROC is kept, calibrated and measured on the validation pairs. A run
-    that was stopped goes on from its last epoch with --resume, and ends with the same weights.
+    that was stopped goes on from its last epoch with --resume, and ends with the same weights. With
+    --explainer, a second model is trained that explains the model named by --bundle, and put into it.
     """
+    explaining.check_options(context, explainer)
+    if explainer:
+        explaining.train_explainer(explainer, bundle, pairs, validation, sequences, label, size, max_pairs,
+                                   trials, seed, device, allow_leaks=allow_leaks)
+        return
     from esm2amp_core.training.bundling import check_new, train_bundle
     from esm2amp_core.training.recipe import Recipe
 

@@ -36,6 +36,14 @@ EncoderName = Annotated[
     str, typer.Option(help="ESM-2 model: folder, Hugging Face id, or a model of `esm2amp models list`.")
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")]
+ValidationOrNone = Annotated[Path | None, typer.Option(help="Labelled validation pairs, of other proteins.")]
+OutputOrNone = Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the new model.")]
+ExplainerKind = Annotated[
+    str, typer.Option("--explainer", help="Train a second model that explains: ae_rf (forest) or ae_dnn.")
+]
+ExplainedBundle = Annotated[str, typer.Option(help="With --explainer: the model it explains and goes into.")]
+ExplainerPairs = Annotated[int, typer.Option(min=10, help="With --explainer: training pairs at most.")]
+ExplainerTrials = Annotated[int, typer.Option(min=0, help="With ae_rf: settings of the forest to try.")]
 Label = Annotated[str, typer.Option(help="Column of the labels (1 interacts, 0 does not).")]
 AllowLeaks = Annotated[bool, typer.Option("--allow-leaks", help="Also if validation repeats training pairs.")]
 CopyEncoder = Annotated[
