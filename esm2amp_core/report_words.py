@@ -55,25 +55,36 @@ RARE = (
     "lower bound assumes three."
 )
 _FACTS = {
+    "name": "model", "title": "its title",
+    "pairs_sha256": "SHA-256 of the pairs file", "sequences_sha256": "SHA-256 of the sequences file",
+    "train_pairs_file": "training pairs file", "train_pairs_sha256": "SHA-256 of the training pairs file",
+    "train_sequences_file": "training sequences file",
+    "train_sequences_sha256": "SHA-256 of the training sequences file",
     "digest": "SHA-256 of the model's card", "n_rows": "rows", "n_scored": "rows scored",
     "n_left_out": "rows left out", "n_positive": "of the scored, interacting", "n_proteins": "proteins",
     "n_repeated": "rows that repeat a pair",
     "n_contradicting": "pairs labelled both 1 and 0", "classes_from": "proteins seen, according to",
     "n_train": "training pairs used", "n_also_in_training": "scored pairs that are training pairs",
-    "n_resamples": "resamples of each kind", "n_bins": "intervals of probability", "level": "confidence",
+    "n_resamples": "resamples of each kind", "n_bins": "bins of probability for the calibration error",
+    "level": "confidence",
 }  # fmt: skip
 
 INTERVAL = (
-    "Behind each figure stands its 95 % interval: resampling proteins, because pairs that share a protein "
-    "are not independent. Resampling pairs alone would give intervals that are too narrow."
+    "The 95 % interval behind each figure comes from resampling the proteins: pairs that share a protein are "
+    "not independent, and resampling pairs alone would give intervals that are too narrow."
 )
 
 
 def facts(report: Report) -> dict[str, str]:
     """How the numbers were made, by names that people know."""
     groups = (report.model, report.data, report.settings, report.versions)
-    return {_FACTS.get(name, name.replace("_", " ")): str(value)
+    return {_FACTS.get(name, name.replace("_", " ")): _shown(name, value)
             for group in groups for name, value in group.items() if value not in ("", None)}  # fmt: skip
+
+
+def _shown(name: str, value: object) -> str:
+    counted = name.startswith("n_") and isinstance(value, int)
+    return f"{value:,}" if counted else str(value)
 
 
 def point_words(point: OperatingPoint) -> str:
@@ -115,7 +126,8 @@ def verdict(report: Report) -> list[str]:
         words.append(_against_baselines(report))
     rare = report.operating_points[0].precision["1:100"]
     words.append(
-        f"Where one pair in 101 interacts, of those called interacting {100 * rare.value:.1f} % would be."
+        f"Where one pair in 101 interacts, {100 * rare.value:.1f} % of the pairs that it calls interacting "
+        "would be right."
     )
     return words
 

@@ -52,7 +52,7 @@ def notes(scores: pd.DataFrame, pairs: NumberedPairs) -> tuple[str, ...]:
     facts, texts = data_facts(scores, pairs), []
     if facts["n_left_out"]:
         texts.append(f"{facts['n_left_out']:,} of {facts['n_rows']:,} rows could not be scored and are in no "
-                     "figure; each is listed with its reason.")
+                     "figure; the report lists each with its reason.")
     texts += _repeat_notes(pairs)
     if facts.get("n_also_in_training"):
         texts.append(f"{facts['n_also_in_training']:,} of the scored pairs are also training pairs: the "

@@ -40,17 +40,21 @@ h3{font-size:1rem;margin:1.2rem 0 .1rem}p{margin:.4rem 0}summary{cursor:pointer}
 margin:1rem 0}
 .note{border-left:3px solid var(--other);padding:.15rem 0 .15rem .8rem;margin:.6rem 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--edge);vertical-align:top}
-th{font-weight:600}td:nth-child(2):not(:last-child){white-space:nowrap}td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+th,td{text-align:left;padding:.35rem 1.2rem .35rem 0;border-bottom:1px solid var(--edge);vertical-align:top}
+th{font-weight:600}td:nth-child(2):not(:last-child){white-space:nowrap}
+td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.names td:first-child{white-space:nowrap}.names td:last-child{width:100%}
 td:first-child .soft{display:block;white-space:normal;font-size:.9em}
-.baselines{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:0 2rem}
-.baselines table{font-size:.9em}th:last-child,td:last-child{padding-right:0}
+.baselines{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:0 2rem}
+.baselines table{font-size:.9em}.baselines th,.baselines td{padding-right:.6rem}
+th:last-child,td:last-child{padding-right:0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:1.2rem}
 figure{margin:0}svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}
 svg .grid path{stroke:var(--edge);stroke-width:1}svg polyline{fill:none}
 svg .curve{stroke:var(--model);stroke-width:2.2}svg .chance{stroke:var(--soft);stroke-dasharray:5 4;fill:none}
 svg .interval{stroke:var(--model);stroke-width:2}svg .dot{fill:var(--model)}
-code{font-size:.85em;word-break:break-all}
+.names.facts td{padding-top:.2rem;padding-bottom:.2rem;overflow-wrap:anywhere}
+@media (max-width:600px){.scroll table{min-width:34rem}.baselines table{min-width:0}}
 """
 
 
@@ -83,8 +87,10 @@ def _head(report: Report) -> str:
 def _measures(report: Report) -> str:
     rows = [(MEASURES[name][0], interval_words(interval), MEASURES[name][1])
             for name, interval in report.measures.items()]
-    threshold = f"Calls are made from a probability of {report.settings['threshold']:.3g}. {INTERVAL}"
-    return _section("How good", threshold, _table(("Figure", "Value (95 % interval)", "Meaning"), rows))
+    threshold = (f"A pair is called interacting from a probability of {report.settings['threshold']:.3g} on. "
+                 f"{INTERVAL}")
+    table = _table(("Figure", "Value (95 % interval)", "Meaning"), rows, kind="scroll names")
+    return _section("How good the model is on these pairs", threshold, table)
 
 
 def _curves(report: Report) -> str:
@@ -192,10 +198,11 @@ def _left_out(report: Report) -> str:
 
 
 def _provenance(report: Report) -> str:
-    body = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(value)}</code></td></tr>"
+    body = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
                    for name, value in facts(report).items())
     words = "The same seed on the same machine gives the same numbers."
-    return _section("How these numbers were made", words, f'<div class="scroll"><table>{body}</table></div>')
+    return _section("How these numbers were made", words,
+                    f'<div class="scroll names facts"><table>{body}</table></div>')
 
 
 def _percent(interval: Interval) -> str:
@@ -209,8 +216,11 @@ def _section(title: str, words: str, body: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{lead}{body}</section>"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = (1,)) -> str:
-    """A table; columns in `numbers` are aligned to the right."""
+def _table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = (1,), *,
+    kind: str = "scroll",
+) -> str:
+    """A table; columns in `numbers` are aligned to the right, `kind` is the classes of the box around it."""
     right = set(numbers)
 
     def cells(tag: str, row: Sequence[str]) -> str:
@@ -221,7 +231,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterab
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     head = f"<thead><tr>{cells('th', header)}</tr></thead>"
-    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+    return f'<div class="{kind}"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
 def _cell(text: str) -> str:
