@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from transformers import EsmModel
 
-from esm2amp_core.embed.alphabet import encode
+from esm2amp_core.embed.alphabet import MASK, encode
 from esm2amp_core.embed.batches import BatchQueue
 from esm2amp_core.embed.hardware import TOKEN_BUDGETS, choose_device, choose_precision, is_out_of_memory
 from esm2amp_core.embed.loading import read_model
 from esm2amp_core.embed.model_folder import content_revision, find_model, read_config, weight_files
 from esm2amp_core.errors import EncoderError, SequenceError, UserError
 from esm2amp_core.sequences import Protein
+
+_KEPT_NUMBERS = 25_000_000
+"""States that may be kept for gradients; with all that belongs to them, some 2 GB."""
 
 
 class Esm2Embedder:
@@ -110,6 +116,50 @@ class Esm2Embedder:
         for sequence, states in self._embed_distinct(asking):
             for protein in asking[sequence]:
                 yield protein, states
+
+    def in_float32(self) -> Esm2Embedder:
+        """Itself where it computes in float32, otherwise a copy that does: exact enough for gradients."""
+        if self.precision == "float32":
+            return self
+        model = deepcopy(self._model).float()
+        return Esm2Embedder(model, name=self.name, revision=self.revision, max_residues=self.max_residues)
+
+    @torch.no_grad()
+    def inputs(self, sequence: str) -> tuple[Tensor, Tensor]:
+        """What the first layer reads of a sequence, and of one as long of which no residue is known.
+
+        Returns
+        -------
+        given, masked : Tensor, shape=(1, L + 2, D)
+            In `masked`, residues are what a ``<mask>`` becomes: zeros in a model with token dropout, as
+            every published one is. Start and end are the same in both.
+        """
+        embeddings = self._model.embeddings
+        ids, _ = encode([sequence])
+        given = embeddings(input_ids=torch.from_numpy(ids).to(self.device))
+        unknown = embeddings.word_embeddings.weight[MASK]
+        masked = given.clone()
+        masked[:, 1:-1] = embeddings(
+            inputs_embeds=(torch.zeros_like(unknown) if embeddings.token_dropout else unknown)[None, None]
+        )
+        return given, masked
+
+    def states(self, inputs: Tensor) -> Tensor:
+        """Last hidden states (B, L + 2, D) of `inputs` (B, L + 2, D), differentiable.
+
+        Where the values kept for the way back would take gigabytes, each layer is computed again there.
+        """
+        B, T, D = inputs.shape
+        layers = self._model.encoder.layer
+        rotary = self._model.rotary_embeddings(inputs, torch.arange(T, device=inputs.device)[None])
+        again = B * T * D * len(layers) > _KEPT_NUMBERS and torch.is_grad_enabled()
+        states = inputs
+        for layer in layers:
+            if again:
+                states = checkpoint(layer, states, position_embeddings=rotary, use_reentrant=False)
+            else:
+                states = layer(states, position_embeddings=rotary)
+        return self._model.encoder.emb_layer_norm_after(states)
 
     def _embed_distinct(self, sequences: Iterable[str]) -> Iterator[tuple[str, np.ndarray | UserError]]:
         """Each distinct sequence with its states or the reason why there are none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from esm2amp_core.explain.base import Explainer
-from esm2amp_core.explain.path import POINTS, RULE, integrate
+from esm2amp_core.explain.path import POINTS, RULE, checks, integrate
 from esm2amp_core.explain.subject import PairFeatures
 from esm2amp_core.explanations import Explanation
 from esm2amp_core.progress import Report, silent
@@ -40,11 +40,7 @@ class IntegratedGradients(Explainer):
             magnitude=np.stack([np.abs(path.attributions[0]).mean(axis=1) for path in found]),
             base_values=np.array([path.at_baseline for path in found]),
             outputs=np.array([path.at_input for path in found]),
-            checks={
-                "completeness_gap": np.array([path.gap for path in found]),
-                "steps": np.array([path.steps for path in found], dtype=np.float64),
-                "closed": np.array([path.closed for path in found], dtype=np.float64),
-            },
+            checks=checks(found),
             settings={"baseline": subject.baseline_words, "scale": "logit", "most_steps": MOST_STEPS,
                       "rule": RULE},
         )  # fmt: skip

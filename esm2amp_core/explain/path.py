@@ -10,7 +10,7 @@ small.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -103,6 +103,13 @@ def integrate(
     attributions = tuple(sum(parts) for parts in zip(*(one.parts for one in stretches), strict=True))
     return PathSum(attributions, outputs[0.0], outputs[1.0], sum(one.gap for one in stretches),
                    POINTS * len(stretches), closed)
+
+
+def checks(paths: Sequence[PathSum]) -> dict[str, np.ndarray]:
+    """What they say of themselves: gap, steps, and 1 where it closed; ndarrays, dtype=float64, shape=(N,)."""
+    found = {"completeness_gap": [path.gap for path in paths], "steps": [path.steps for path in paths],
+             "closed": [path.closed for path in paths]}  # fmt: skip
+    return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
 @dataclass(frozen=True)
