@@ -165,17 +165,21 @@ class Workspace:
         params = EvaluateParams(label=label, **self._how_to_score(pairs, bundle, device, precision))
         return self.jobs.submit(EVALUATE, params.to_json(), pairs, title=title, owner=self.settings.owner)
 
-    def explain(self, job_id: str, rows: Collection[int] = (), *, methods: Collection[str] = ()) -> Job:
+    def explain(
+        self, job_id: str, rows: Collection[int] = (), *, methods: Collection[str] = (), bundle: str = ""
+    ) -> Job:
         """The job that explains rows of a scored job: queued now, or the one that did or does the same.
 
         Parameters
         ----------
         job_id : str
-            A prediction or an evaluation.
+            A prediction or an evaluation, or an explanation.
         rows : collection of int
             Row numbers; empty for all.
         methods : collection of str
             Keys of `explanations.METHODS`; empty for those that suit so many pairs.
+        bundle : str
+            Another installed model; empty for the one of the job.
 
         Raises
         ------
@@ -189,13 +193,13 @@ class Workspace:
         if not isinstance(params, PredictParams):
             raise JobError(f"Job {source.title!r} has no pairs to explain.", hint="Choose scored pairs.")
         pairs = self.inputs(job_id)
-        title = f"Why: {source.title}"
+        title = source.title if source.kind == EXPLAIN else f"Why: {source.title}"
         if rows:
             pairs = pairs.select(rows)
             if len(rows) == 1:
                 title = f"Why: {pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}"
         chosen = [method for method in METHODS if method in methods]
-        how = self._how_to_score(pairs, params.bundle, params.device, params.precision)
+        how = self._how_to_score(pairs, bundle or params.bundle, params.device, params.precision)
         asked = ExplainParams(methods=chosen, source=job_id, **how).to_json()
         same = self.jobs.find_equal(EXPLAIN, input_digest(pairs, asked), owner=self.settings.owner)
         return same or self.jobs.submit(EXPLAIN, asked, pairs, title=title[:LONGEST_TITLE],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from esm2amp_core.jobs import LONGEST_TITLE, Job
-from esm2amp_core.kinds import EVALUATE, PREDICT
+from esm2amp_core.kinds import EVALUATE, EXPLAIN, PREDICT
 from esm2amp_core.workspace import Workspace
-from pages.components.navigation import JOBS, RESULTS, open_job
+from pages.components.navigation import JOBS, open_job, page_for
 from pages.components.page import error_boundary
 from pages.components.text import literal
 
@@ -37,12 +39,13 @@ def delete(workspace: Workspace, job: Job) -> None:
 
 def can_run_again(job: Job) -> bool:
     """True for a finished job that scores pairs and still has them; `Workspace.rerun` does no other kind."""
-    return job.kind in (PREDICT, EVALUATE) and job.state.is_finished and not job.results_removed
+    return job.kind in (PREDICT, EVALUATE, EXPLAIN) and job.state.is_finished and not job.results_removed
 
 
 def run_again(workspace: Workspace, job: Job) -> None:
     """Submit the same input with the same choices as a new job, and go there."""
-    open_job(workspace.rerun(job.id).id)
+    again = workspace.rerun(job.id)
+    open_job(again.id, page_for(again))
 
 
 def show_actions(workspace: Workspace, job: Job) -> None:
@@ -50,7 +53,7 @@ def show_actions(workspace: Workspace, job: Job) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         with st.popover("Link", icon=":material/link:"):
             st.markdown("This address leads here again, also tomorrow and in another browser.")
-            st.code(job_address(job.id), language=None)
+            st.code(job_address(job), language=None)
         if st.button("Rename", icon=":material/edit:"):
             rename(workspace, job)
         if can_run_again(job) and st.button("Run again", icon=":material/replay:"):
@@ -59,9 +62,10 @@ def show_actions(workspace: Workspace, job: Job) -> None:
             delete(workspace, job)
 
 
-def job_address(job_id: str) -> str:
-    """Full address of a job's results."""
+def job_address(job: Job) -> str:
+    """Full address of a job on its page, with what is chosen there."""
     root = (st.context.url or "").split("?")[0].rstrip("/")
-    name = RESULTS.removeprefix("pages/").removesuffix(".py")
+    name = page_for(job).removeprefix("pages/").removesuffix(".py")
     base = root.removesuffix(f"/{name}")
-    return f"{base}/{name}?job={job_id}"
+    chosen = {key: st.query_params.get_all(key) for key in st.query_params if key != "job"}
+    return f"{base}/{name}?{urlencode({'job': job.id, **chosen}, doseq=True)}"

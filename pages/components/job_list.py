@@ -11,7 +11,7 @@ from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.job_actions import can_run_again, delete, rename, run_again
 from pages.components.job_status import state_badge
-from pages.components.navigation import RESULTS, open_job, page_for
+from pages.components.navigation import address_of, open_job, page_for
 from pages.components.page import error_boundary
 from pages.components.text import count, literal, when
 
@@ -69,7 +69,7 @@ def _line(workspace: Workspace, job: Job) -> None:
     title, badge, rows, created, actions = st.columns(WIDTHS, vertical_alignment="center")
     label = literal(job.title, limit=60)
     page = page_for(job)
-    title.page_link(page, label=label, query_params={"job": job.id} if page == RESULTS else None)
+    title.page_link(page, label=label, query_params=address_of(job.id, page))
     with badge:
         state_badge(job)
     with rows:
@@ -103,7 +103,7 @@ def _possible(job: Job) -> list[str]:
 
 def _do(action: str, workspace: Workspace, job: Job) -> None:
     if action == OPEN:
-        open_job(job.id)
+        open_job(job.id, page_for(job))
     elif action == CANCEL:
         workspace.jobs.cancel(job.id)
         st.rerun()

@@ -8,10 +8,14 @@ from streamlit.runtime.pages_manager import PagesManager
 from esm2amp_core.jobs import Job
 from esm2amp_core.kinds import page_of
 
-PREDICT, RESULTS, JOBS, MODELS = (f"pages/{name}.py" for name in ("predict", "results", "jobs", "models"))
+PREDICT, RESULTS, EXPLAIN, JOBS, MODELS = (
+    f"pages/{name}.py" for name in ("predict", "results", "explain", "jobs", "models")
+)
 
 # No icons: Streamlit would fetch them from the internet, as pictures for the browser's tab.
-PAGES = {PREDICT: "Predict", RESULTS: "Results", JOBS: "Jobs", MODELS: "Models"}
+PAGES = {PREDICT: "Predict", RESULTS: "Results", EXPLAIN: "Explain", JOBS: "Jobs", MODELS: "Models"}
+SHOW_A_JOB = (RESULTS, EXPLAIN)
+"""Pages whose address names a job."""
 
 
 def declare_pages() -> st.Page:
@@ -38,6 +42,11 @@ def page_for(job: Job) -> str:
     return f"pages/{page_of(job.kind)}.py"
 
 
-def open_job(job_id: str) -> None:
-    """Go to the results of a job; its id is in the address, so that the link can be kept and shared."""
-    st.switch_page(RESULTS, query_params={"job": job_id})
+def open_job(job_id: str, page: str = RESULTS) -> None:
+    """Go to the page of a job; its id is in the address, so that the link can be kept and shared."""
+    st.switch_page(page, query_params=address_of(job_id, page))
+
+
+def address_of(job_id: str, page: str) -> dict[str, str] | None:
+    """What stands behind the page's name in the address."""
+    return {"job": job_id} if page in SHOW_A_JOB else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from esm2amp_core.errors import UserError
 from esm2amp_core.jobs import Job
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, Status
 from esm2amp_core.trust import Seen
 from esm2amp_core.workspace import Workspace
 from pages.components.model_words import JobModel
+from pages.components.navigation import EXPLAIN, open_job
+from pages.components.page import show_user_error
 from pages.components.prevalence import at_least_as_high_words
 from pages.components.text import count, literal
 
@@ -34,10 +37,25 @@ def show_pair(
             (st.warning if scored else st.error)(literal(message))
         if "trust_note" in result and pd.notna(result["trust_note"]):
             _show_trust(result)
+        if scored and st.button(
+            "Explain this pair", icon=":material/lightbulb:", type="primary",
+            help="Which segments of the two proteins made the score, by several methods.",
+        ):  # fmt: skip
+            explain(workspace, job, (int(result["row"]),))
         for side, column in zip("ab", st.columns(2), strict=True):
             with column:
                 _show_protein(f"Protein {side.upper()}", result[f"protein_{side}"], pairs)
         _show_carried(result)
+
+
+def explain(workspace: Workspace, job: Job, rows: tuple[int, ...] = ()) -> None:
+    """Have rows explained, all of them where none is named, and go there; what was explained is kept."""
+    try:
+        asked = workspace.explain(job.id, rows)
+    except UserError as error:
+        show_user_error(error)
+        return
+    open_job(asked.id, EXPLAIN)
 
 
 def _show_trust(result: pd.Series) -> None:

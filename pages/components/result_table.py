@@ -11,7 +11,7 @@ from esm2amp_core.trust import Seen
 from esm2amp_core.workspace import Workspace
 from pages.components.model_words import JobModel, model_of
 from pages.components.page import error_boundary
-from pages.components.pair_details import show_pair
+from pages.components.pair_details import explain, show_pair
 from pages.components.prevalence import choose_prevalence, show_expected
 from pages.components.result_filter import (
     INTERACTING,
@@ -30,6 +30,7 @@ SEEN_WORDS = {Seen.BOTH.value: "both", Seen.ONE.value: "one", Seen.NONE.value: "
 ROW, FIRST_ROWS = 35, 15
 """Pixels of a row, and how many are seen at first."""
 REFRESH_SECONDS, REFRESH_SECONDS_LARGE, LARGE = 5, 30, 5_000
+MOST_EXPLAINED = 2_000
 
 
 def explore_results(workspace: Workspace, job: Job) -> None:
@@ -55,10 +56,24 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         matching = chosen.apply(frame)
         prevalence = _expect(job, model, frame, matching, chosen) if job.state.is_finished else None
         shown = matching.head(SHOWN_ROWS)
-        st.caption(_shown_words(len(shown), len(matching), len(frame)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(_shown_words(len(shown), len(matching), len(frame)))
+            if job.state.is_finished and job.n_done > job.n_errors:
+                _offer_explanations(workspace, job)
         selected = _show_table(shown, key=f"table-{job.id}")
         if selected is not None:
             show_pair(workspace, job, shown.iloc[selected], model, prevalence)
+
+
+def _offer_explanations(workspace: Workspace, job: Job) -> None:
+    """The button that explains every scored pair."""
+    too_many = job.n_done > MOST_EXPLAINED
+    words = "What the pairs have in common: averages over all of them, and each pair by itself."
+    if too_many:
+        words = (f"At most {MOST_EXPLAINED:,} pairs are explained at once here. Select a row to explain one "
+                 "pair; for more, use the command “esm2amp explain”.")
+    if st.button("Explain all pairs", icon=":material/lightbulb:", help=words, disabled=too_many):
+        explain(workspace, job)
 
 
 def _expect(

@@ -1,0 +1,191 @@
+"""Importance of segments: all methods side by side, and one method's way from base value to score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from esm2amp_core.figures.explanation_pair import (
+    CHOSEN,
+    CLICKABLE,
+    FAINT,
+    MUTED,
+    NEGATIVE,
+    POSITIVE,
+    STILL,
+    PairTokens,
+)
+
+PIXELS_PER_BAR = 22
+TITLE_LETTERS = 16
+STEPS = 10
+"""Bars of a waterfall besides the one that sums up all others."""
+
+
+class Panel(NamedTuple):
+    """What one method says of each token.
+
+    Attributes
+    ----------
+    title : str
+    values : ndarray, shape=(2T,)
+    signed : bool
+        True where values may lie below 0.
+    muted : bool
+        True where nothing should be read from it.
+    """
+
+    title: str
+    values: np.ndarray
+    signed: bool
+    muted: bool = False
+
+
+def importance_bars(
+    panels: Sequence[Panel], pair: PairTokens, *, chosen: Sequence[str] = ()
+) -> go.Figure:
+    """Bars of every method in a panel of its own; tokens stand in the same order in all of them."""
+    n, hovers = len(pair.tokens), pair.hovers()
+    figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=0.018,
+                           subplot_titles=[_wrapped(panel.title) for panel in panels])  # fmt: skip
+    for column, panel in enumerate(panels, start=1):
+        most = float(np.nanmax(np.abs(panel.values), initial=0)) or 1.0
+        low, high = (-1.08 * most if panel.signed else 0.0), 1.08 * most
+        figure.add_bar(x=panel.values, y=list(range(n)), orientation="h", hoverinfo="skip",
+                       marker={"color": _colours(panel), "line": {"width": 0}}, **STILL,
+                       row=1, col=column)  # fmt: skip
+        # The whole width of a row can be clicked, also where its bar is short.
+        figure.add_bar(
+            x=[high - low] * n, base=[low] * n, y=list(range(n)), orientation="h", width=1,
+            marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in pair.tokens],
+            text=[f"{words}<br>{panel.title}: {value:+.3g}" if panel.signed else
+                  f"{words}<br>{panel.title}: {value:.3g}"
+                  for words, value in zip(hovers, panel.values, strict=True)],
+            textposition="none", hovertemplate="%{text}<extra></extra>", **STILL, row=1, col=column,
+        )  # fmt: skip
+        figure.update_xaxes(range=[low, high], nticks=3, tickfont={"size": 10}, zeroline=panel.signed,
+                            zerolinecolor=FAINT, showgrid=False, row=1, col=column)  # fmt: skip
+    figure.update_yaxes(tickvals=list(range(n)), ticktext=list(pair.tokens), range=[n - 0.5, -0.5],
+                        showgrid=False, zeroline=False)  # fmt: skip
+    figure.add_hline(y=pair.per_protein - 0.5, line={"color": FAINT, "width": 1, "dash": "dot"})
+    for i in pair.positions(chosen):
+        _outline(figure, i)
+    figure.update_annotations(font_size=12)
+    figure.update_layout(height=PIXELS_PER_BAR * n + 100, barmode="overlay", bargap=0.25, showlegend=False,
+                         margin={"l": 10, "r": 10, "t": 52, "b": 10}, dragmode=False,
+                         clickmode="event+select", hovermode="closest")  # fmt: skip
+    return figure
+
+
+class Steps(NamedTuple):
+    """The way from a base value to an output.
+
+    Attributes
+    ----------
+    labels : list of str
+        From the top; a token's name, or how many others the last bar sums up.
+    tokens : list of str
+        Empty for the bar of the others.
+    starts, values : ndarray
+        Where each bar begins and how far it goes.
+    """
+
+    labels: list[str]
+    tokens: list[str]
+    starts: np.ndarray
+    values: np.ndarray
+
+
+def count_steps(values: np.ndarray, tokens: Sequence[str], base: float, *, most: int = STEPS) -> Steps:
+    """The largest steps, largest first, then all others in one.
+
+    Parameters
+    ----------
+    values : ndarray, shape=(2T,)
+    tokens : sequence of str, length=2T
+    base : float
+    most : int
+        Steps shown one by one.
+    """
+    order = np.argsort(-np.abs(values), kind="stable")
+    first, others = order[:most], order[most:]
+    names = [tokens[i] for i in first]
+    sizes = [float(values[i]) for i in first]
+    labels = list(names)
+    if len(others):
+        labels.append(f"{len(others)} others")
+        names.append("")
+        sizes.append(float(values[others].sum()))
+    sizes = np.array(sizes)
+    starts = base + np.concatenate([[0.0], np.cumsum(sizes)[:-1]])
+    return Steps(labels, names, starts, sizes)
+
+
+def waterfall(
+    values: np.ndarray,
+    pair: PairTokens,
+    *,
+    base: float,
+    output: float,
+    chosen: Sequence[str] = (),
+    scale_words: str = "score",
+) -> go.Figure:
+    """From the base value over the segments to the score."""
+    steps = count_steps(values, pair.tokens, base)
+    n = len(steps.labels)
+    words = dict(zip(pair.tokens, pair.hovers(), strict=True))
+    figure = go.Figure()
+    figure.add_bar(
+        x=steps.values, base=steps.starts, y=list(range(n)), orientation="h",
+        marker={"color": [POSITIVE if v >= 0 else NEGATIVE for v in steps.values],
+                "line": {"width": 0}}, **STILL,
+        text=[f"{value:+.3g}" for value in steps.values], textposition="outside", cliponaxis=False,
+        customdata=[[token] for token in steps.tokens],
+        hovertext=[f"{words.get(token, label)}: {value:+.3g}" for token, label, value in
+                   zip(steps.tokens, steps.labels, steps.values, strict=True)],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    for row, start in enumerate(steps.starts[1:]):
+        figure.add_shape(type="line", x0=start, x1=start, y0=row + 0.32, y1=row + 0.68,
+                         line={"color": FAINT, "width": 1})
+    for value, name, y in ((base, "base value", -0.75), (output, "this pair", n - 0.25)):
+        figure.add_vline(x=value, line={"color": FAINT, "width": 1.5, "dash": "dash"})
+        figure.add_annotation(x=value, y=y, text=f"{name} {value:.3g}", showarrow=False, yanchor="middle",
+                              bgcolor="rgba(128,128,128,0.12)")  # fmt: skip
+    for i, token in enumerate(steps.tokens):
+        if token and token in chosen:
+            _outline(figure, i)
+    ends = np.concatenate([steps.starts, steps.starts + steps.values, [base, output]])
+    room = 0.12 * (float(np.ptp(ends)) or 1.0)
+    figure.update_xaxes(range=[ends.min() - room, ends.max() + room], title=scale_words, zeroline=False)
+    figure.update_yaxes(tickvals=list(range(n)), ticktext=steps.labels, range=[n + 0.1, -1.1], showgrid=False,
+                        zeroline=False)  # fmt: skip
+    figure.update_layout(height=30 * n + 120, showlegend=False, bargap=0.3, dragmode=False,
+                         clickmode="event+select", hovermode="closest",
+                         margin={"l": 10, "r": 10, "t": 10, "b": 10})  # fmt: skip
+    return figure
+
+
+def _colours(panel: Panel) -> list[str] | str:
+    if panel.muted:
+        return MUTED
+    return [POSITIVE if value >= 0 else NEGATIVE for value in panel.values]
+
+
+def _outline(figure: go.Figure, row: int) -> None:
+    """A frame over the whole width of the picture."""
+    figure.add_shape(type="rect", xref="paper", x0=0, x1=1, y0=row - 0.5, y1=row + 0.5, yref="y",
+                     line={"color": CHOSEN, "width": 2})
+
+
+def _wrapped(title: str) -> str:
+    lines = [""]
+    for word in title.split():
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > TITLE_LETTERS:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)

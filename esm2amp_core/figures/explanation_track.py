@@ -1,0 +1,135 @@
+"""A protein from end to end: its segments with their importance, its letters, its residues' importance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from esm2amp_core.figures.explanation_pair import (
+    CHOSEN,
+    DIVERGING,
+    FAINT,
+    LETTERS,
+    POSITIVE,
+    SEQUENTIAL,
+    STILL,
+    PairTokens,
+    picture_text,
+)
+
+HEIGHT, CURVE_HEIGHT = 122, 90
+BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
+
+
+def sequence_track(
+    sequence: str,
+    side: str,
+    values: np.ndarray,
+    pair: PairTokens,
+    *,
+    signed: bool,
+    residues: np.ndarray | None = None,
+    chosen: Sequence[str] = (),
+) -> go.Figure:
+    """Segments as blocks above the letters, which show as soon as there is room for them.
+
+    Parameters
+    ----------
+    sequence : str, length=L
+    side : str
+        ``A`` or ``B``.
+    values : ndarray, shape=(2T,)
+        Of all tokens of the pair: both proteins share one scale.
+    pair : PairTokens
+    signed : bool
+        Colours are then centred on 0.
+    residues : ndarray, shape=(L,), optional
+        One number per residue: a curve below, and the colour behind the letters.
+    chosen : sequence of str
+        Tokens that are outlined.
+    """
+    end = len(sequence) + 0.5
+    figure = go.Figure()
+    name = picture_text(pair.names["AB".index(side)], limit=60)
+    figure.add_annotation(text=f"<b>{side}</b> · {name} · {len(sequence):,} residues", x=0, xref="paper", y=1,
+                          yref="paper", xanchor="left", yanchor="bottom", showarrow=False)  # fmt: skip
+    _add_segments(figure, side, values, pair, signed)
+    _add_letters(figure, sequence, side, residues, pair)
+    if residues is not None:
+        most = _largest(residues)
+        figure.add_scatter(
+            x=list(range(1, len(sequence) + 1)), y=residues, yaxis="y2", mode="lines",
+            line={"color": POSITIVE, "width": 1.2}, text=list(sequence),
+            hovertemplate="%{text}%{x}: %{y:+.3g}<extra></extra>",
+        )  # fmt: skip
+        figure.update_layout(yaxis2={**BORDERS, "range": [-1.05 * most, 1.05 * most], "domain": [0, 0.46],
+                                     "zeroline": True, "zerolinecolor": FAINT})  # fmt: skip
+    for token in chosen:
+        if token.startswith(f"{side}.") and (found := pair.residues(token)):
+            figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
+                             line={"color": CHOSEN, "width": 2.5})
+    figure.update_xaxes(range=[0.5, end], showgrid=False, zeroline=False, ticks="outside", tickformat=",d",
+                        minallowed=0.5, maxallowed=end)  # fmt: skip
+    figure.update_layout(
+        yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
+        height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
+        bargap=0, margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
+        uniformtext={"minsize": 8, "mode": "hide"},
+        hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    return figure
+
+
+def _add_segments(
+    figure: go.Figure, side: str, values: np.ndarray, pair: PairTokens, signed: bool
+) -> None:
+    """Upper row: one block per segment, which can be clicked."""
+    own = [(i, token, found) for i, token in enumerate(pair.tokens)
+           if token.startswith(f"{side}.") and (found := pair.residues(token))]
+    hovers, limit = pair.hovers(), _largest(values)
+    figure.add_bar(
+        x=[(start + end) / 2 for _, _, (start, end) in own],
+        width=[end - start + 1 for _, _, (start, end) in own],
+        y=[0.96] * len(own), base=[1.02] * len(own),
+        marker={"color": [float(values[i]) for i, _, _ in own],
+                "colorscale": DIVERGING if signed else SEQUENTIAL, "cmin": -limit if signed else 0,
+                "cmax": limit, "line": {"color": FAINT, "width": 1}},
+        customdata=[[token] for _, token, _ in own],
+        hovertext=[f"{hovers[i]}<br>{values[i]:{'+' if signed else ''}.3g}" for i, _, _ in own],
+        hovertemplate="%{hovertext}<extra></extra>", **STILL,
+    )  # fmt: skip
+    # A bar's own text would be dark wherever the bar is pale, also on a dark page.
+    figure.add_scatter(
+        x=[(start + end) / 2 for _, _, (start, end) in own], y=[1.5] * len(own), mode="text",
+        text=[token.partition(".")[2].removeprefix("segment") for _, token, _ in own], hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _add_letters(
+    figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens
+) -> None:
+    """Lower row: Plotly leaves out letters that do not fit into their cells, so that zooming shows them."""
+    known = residues is not None
+    most = _largest(residues) if known else 1.0
+    token_of = [""] * len(sequence)
+    for token in pair.tokens:
+        if token.startswith(f"{side}.segment"):
+            start, end = pair.residues(token)
+            token_of[start - 1 : end] = [token] * (end - start + 1)
+    figure.add_bar(
+        x=list(range(1, len(sequence) + 1)), y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
+        marker={"color": residues if known else np.zeros(len(sequence)), "colorscale": LETTERS, "cmin": -most,
+                "cmax": most, "line": {"width": 0}},
+        text=list(sequence), textposition="inside", insidetextanchor="middle", textangle=0,
+        insidetextfont={"color": "#111820", "family": "monospace"},
+        customdata=[[token] for token in token_of],
+        hovertext=[f"{letter}{i}" + (f": {residues[i - 1]:+.3g}" if known else "")
+                   for i, letter in enumerate(sequence, start=1)],
+        hovertemplate="%{hovertext}<extra></extra>", **STILL,
+    )  # fmt: skip
+
+
+def _largest(values: np.ndarray) -> float:
+    return float(np.nanmax(np.abs(values), initial=0)) or 1.0

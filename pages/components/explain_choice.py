@@ -1,0 +1,105 @@
+"""The head of the Explain page: which pair, its score, its model, and what else can be asked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.bundles import Manifest
+from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_reading import ALL, GROUPS, View, groups_of
+from pages.components.model_words import JobModel
+from pages.components.navigation import EXPLAIN, open_job, page_for
+from pages.components.page import show_user_error
+from pages.components.text import count, literal
+
+ROW, CHOOSER = "row", "explain-pair"
+WITH_ATTENTION = "starter_amps"
+MOST_LISTED = 1_000
+
+
+def choose_pair(folder: ExplanationFolder) -> int | str:
+    """The row in the address, or the one of the list; a key of `GROUPS` for a mean."""
+    pairs = folder.pairs
+    rows = pairs["row"].tolist()
+    if len(rows) == 1:
+        return rows[0]
+    asked = st.query_params.get(ROW, ALL)
+    chosen: int | str = int(asked) if asked.isdecimal() else asked
+    groups = groups_of(folder)
+    listed = [*groups, *rows[:MOST_LISTED]]
+    if chosen not in listed:
+        if chosen not in rows:
+            st.warning(f"Row {literal(asked, limit=20)} is not among the explained pairs; shown are all.")
+            chosen = ALL
+        else:
+            listed.append(chosen)
+    names = dict(zip(rows, zip(pairs["protein_a"], pairs["protein_b"], strict=True), strict=True))
+    st.session_state[CHOOSER] = chosen  # the address decides
+    st.selectbox(
+        "Pair", listed, key=CHOOSER, on_change=_picked,
+        format_func=lambda key: GROUPS.get(key) or f"Row {key}: {names[key][0]} and {names[key][1]}",
+    )  # fmt: skip
+    if len(rows) > MOST_LISTED:
+        st.caption(f"The first {MOST_LISTED:,} of {len(rows):,} pairs are listed; the address reaches the "
+                   "others by their row.")
+    return chosen
+
+
+def _picked() -> None:
+    st.query_params[ROW] = str(st.session_state[CHOOSER])
+
+
+def show_score(view: View, threshold: float | None) -> None:
+    """Probability and call of the pair in words; for a mean, how many pairs it is of."""
+    if not view.is_pair:
+        called = int(view.folder.pairs["interacts"].fillna(False).sum())
+        st.markdown(f"The mean of **{count(len(view.positions), 'pair')}**. Of all "
+                    f"{count(len(view.folder.pairs), 'explained pair')}, {called:,} are called interacting.")
+        return
+    scored = view.scored
+    call = "called **interacting**" if scored["interacts"] else "called **not interacting**"
+    from_ = "" if threshold is None else f" (from {threshold:.2f} on a pair is called interacting)"
+    st.markdown(f"Probability **{scored['probability']:.3f}**, {call}{from_}. "
+                f"{literal(view.pair.names[0], limit=40)} has {view.pair.lengths[0]:,} residues, "
+                f"{literal(view.pair.names[1], limit=40)} {view.pair.lengths[1]:,}.")
+
+
+def show_way_back(workspace: Workspace, job: Job) -> None:
+    """A link to the scores these pairs came from, if they are still there."""
+    try:
+        source = workspace.jobs.get(str(job.params.get("source", "")))
+    except JobError:
+        return
+    page = page_for(source)
+    label = "The same pairs by another model" if page == EXPLAIN else "Back to the scores"
+    st.page_link(page, label=label, icon=":material/arrow_back:", query_params={"job": source.id})
+
+
+def offer_attention(workspace: Workspace, job: Job, model: JobModel) -> None:
+    """Where the job's model has no attention: the same pairs by one that has it, with one click."""
+    if model.card is None or _has_attention(model.card) or job.state not in (JobState.DONE, JobState.FAILED):
+        return
+    able = {name: card for name, card in workspace.bundles().items() if _has_attention(card)}
+    if not able or job.results_removed:
+        return
+    name = WITH_ATTENTION if WITH_ATTENTION in able else next(iter(able))
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{literal(model.title)}** has no attention to look at: it sums up each protein before it "
+            f"compares the two. **{literal(able[name].title)}** compares segment with segment. It is another "
+            "model with scores of its own, so it tells how it came to its own score for this input."
+        )
+        if st.button("Explain with it too", icon=":material/grid_on:", key="explain-with-attention"):
+            try:
+                asked = workspace.explain(job.id, bundle=name)
+            except UserError as error:
+                show_user_error(error)
+                return
+            open_job(asked.id, EXPLAIN)
+
+
+def _has_attention(card: Manifest) -> bool:
+    return "heads" in card.sizes

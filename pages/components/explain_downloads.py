@@ -1,0 +1,73 @@
+"""Files of an explanation: the numbers and drawings of one picture, and all of it at once."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core import exports
+from pages.components.explain_reading import View
+
+MIMES = {"csv": "text/csv", "svg": "image/svg+xml", "png": "image/png"}
+
+
+def picture_files(
+    view: View, name: str, table: Callable[[], pd.DataFrame],
+    drawings: Mapping[str, Callable[[], bytes]] | None = None,
+) -> None:  # fmt: skip
+    """The same small row under every picture: its numbers as CSV, itself as SVG and PNG."""
+    makers = {"csv": lambda: exports.delimited(table()), **(drawings or {})}
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for suffix, make in makers.items():
+            st.download_button(
+                suffix.upper(), data=make, file_name=f"{stem_of(view)}_{name}.{suffix}", mime=MIMES[suffix],
+                on_click="ignore", icon=":material/download:", type="tertiary", key=f"file-{name}-{suffix}",
+                help=f"{'Numbers' if suffix == 'csv' else 'Picture, journal width,'} of “{_words(name)}”",
+            )  # fmt: skip
+
+
+def caption_and_files(
+    view: View, words: str, name: str, table: Callable[[], pd.DataFrame],
+    drawings: Mapping[str, Callable[[], bytes]] | None = None,
+) -> None:  # fmt: skip
+    """What a picture shows and does not, and its files beside that."""
+    left, right = st.columns([4, 1.3], gap="medium")
+    left.caption(words)
+    with right:
+        picture_files(view, name, table, drawings)
+
+
+def show_all_files(view: View) -> None:
+    """Everything that was computed, as one archive."""
+    st.download_button(
+        "Download all numbers (ZIP)", data=lambda: zipped(view.folder.folder),
+        file_name=f"{stem_of(view)}_numbers.zip", mime="application/zip", on_click="ignore",
+        icon=":material/folder_zip:", key="file-all",
+        help="Each method's arrays (.npz) and table (.csv), the pairs, and how all of it was made.",
+    )  # fmt: skip
+
+
+def zipped(folder: Path) -> bytes:
+    """The files of a folder as a ZIP archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                archive.write(path, path.name)
+    return buffer.getvalue()
+
+
+def stem_of(view: View) -> str:
+    """Begin of a file's name that every system accepts."""
+    words = "_and_".join(view.pair.names) if view.is_pair else f"{view.chosen}_{view.job.id}"
+    return re.sub(r"[^\w.-]+", "_", words).strip("._-")[:80] or f"explanation_{view.job.id}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

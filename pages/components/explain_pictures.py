@@ -1,0 +1,144 @@
+"""The pictures of an explanation, each with a sentence on what it shows, and its files."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.figures import explanation_frames as frames
+from esm2amp_core.figures import explanation_parts as parts_of
+from esm2amp_core.figures.explanation_bars import Panel, importance_bars, waterfall
+from esm2amp_core.figures.explanation_heatmap import token_heatmap
+from esm2amp_core.figures.explanation_track import sequence_track
+from pages.components.explain_downloads import caption_and_files, picture_files
+from pages.components.explain_reading import View
+from pages.components.explain_selection import chosen_tokens, clickable_chart
+from pages.components.text import literal
+
+TOLD_APART = "Blue speaks for the interaction, orange against it. "
+SET = ("The classifier reads the segments as a set: it knows what each contains, not where it lies or to "
+       "which protein it belongs.")  # fmt: skip
+PREFERRED = ("token_shapley", "integrated_gradients", "attention")
+"""Methods that colour the sequences, until a person chooses another."""
+
+
+def show_tracks(view: View) -> None:
+    """Both proteins from end to end, coloured by one method."""
+    methods = list(view.parts)
+    default = next((method for method in PREFERRED if method in methods), methods[0])
+    heading, chooser = st.columns([3, 1.2], vertical_alignment="bottom")
+    heading.subheader("The two sequences", anchor=False)
+    method = chooser.selectbox("Coloured by", methods, index=methods.index(default), key="explain-colour",
+                               format_func=lambda key: METHODS[key].title)
+    values, signed = parts_of.token_values(view.parts[method])
+    by_residue = next((part for part in view.parts.values() if parts_of.has_residues(part)), None)
+    for side, sequence in zip("AB", view.sequences, strict=True):
+        residues = None if by_residue is None else parts_of.residue_values(by_residue, side)
+        clickable_chart(
+            sequence_track(sequence, side, values, view.pair, signed=signed, residues=residues,
+                           chosen=chosen_tokens(view.pair)),
+            key=f"track-{side}", alt=f"Protein {side}: its ten segments, coloured by their importance",
+        )  # fmt: skip
+    below = "" if by_residue is None else " The curve and the colour behind the letters: residue by residue."
+    colours = TOLD_APART if signed else "The stronger the blue, the more a segment matters. "
+    words = (f"The numbered blocks are the ten segments of each protein. {colours}Drag over a stretch to "
+             f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
+    table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue
+             else lambda: frames.token_table({method: view.parts[method]}, view.pair))
+    caption_and_files(view, words, "sequences", table)
+
+
+def show_bars(view: View, unfaithful: set[str]) -> None:
+    """Importance of every segment by all methods, side by side."""
+    panels = [Panel(METHODS[method].title, *parts_of.token_values(part), method in unfaithful)
+              for method, part in view.parts.items()]
+    clickable_chart(
+        importance_bars(panels, view.pair, chosen=chosen_tokens(view.pair)), key="bars",
+        alt="Importance of each segment by every method",
+    )  # fmt: skip
+    signs = TOLD_APART if any(panel.signed for panel in panels) else ""
+    words = f"Each method measures in units of its own: compare the order of bars, not their lengths. {signs}"
+    if unfaithful:
+        names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
+        words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
+                  "random order does, so for this pair nothing should be read from it. ")
+    caption_and_files(view, words + SET, "importance", lambda: frames.token_table(view.parts, view.pair))
+    with st.expander("What each method shows, and what it does not"):
+        told = [METHODS[method] for method in view.parts]
+        st.markdown("\n".join(f"- **{method.title}.** {method.shows} {method.not_shown}" for method in told))
+        for method, reason in view.folder.summary["unavailable"].items():
+            title = METHODS[method].title if method in METHODS else literal(method)
+            st.markdown(f"- **{title}** was left out: {literal(str(reason))}")
+
+
+def show_matrix(view: View, part: Explanation) -> None:
+    """Token by token of a layer and a head, such as attention."""
+    layers, heads = parts_of.labels_of(part, "layers"), parts_of.labels_of(part, "heads")
+    left, right = st.columns([1.75, 1], gap="medium")
+    with right:
+        rollout = [parts_of.ROLLOUT] if parts_of.ROLLOUT in part.arrays else []
+        layer = st.radio("Layer", [parts_of.MEAN, *layers, *rollout], key="explain-layer",
+                         format_func=lambda key: _layer_words(key, len(layers)))
+        head = st.selectbox("Head", [parts_of.MEAN, *heads], key="explain-head",
+                            disabled=layer == parts_of.ROLLOUT,
+                            format_func=_head_words)
+        share = 1 / len(view.pair.tokens)
+        st.caption("Each row tells where one segment takes from. A row adds up to 1; shared out evenly, "
+                   f"every cell would be {share:.3f}. The lines divide protein A from protein B: the upper "
+                   "right and lower left blocks compare one with the other. Click a cell to see its two "
+                   "segments.")
+        st.caption(METHODS[part.method].not_shown)
+    matrix = parts_of.token_matrix(part, layer, head)
+    with left:
+        clickable_chart(
+            token_heatmap(matrix, view.pair, chosen=chosen_tokens(view.pair),
+                          template="{row}<br>takes {value}<br>from {column}"),
+            key="matrix", alt="Attention: how much each segment takes from each other one",
+        )  # fmt: skip
+        caption_and_files(view, METHODS[part.method].shows, "attention",
+                          lambda: frames.matrix_table(matrix, view.pair.tokens))
+
+
+def show_waterfall(view: View) -> None:
+    """From the base value to the score, by a method whose values add up."""
+    able = [method for method, part in view.parts.items() if parts_of.is_additive(part)]
+    method = st.segmented_control("Method", able, default=able[0], required=True, key="explain-additive",
+                                  format_func=lambda key: METHODS[key].title)
+    part = view.parts[method]
+    scale = str(part.settings.get("scale", "score"))
+    clickable_chart(
+        waterfall(part.value[0], view.pair, base=float(part.base_values[0]), output=float(part.outputs[0]),
+                  chosen=chosen_tokens(view.pair), scale_words=scale),
+        key="waterfall", alt="From the base value over the segments to the score",
+    )  # fmt: skip
+    caption_and_files(view, f"{METHODS[method].shows} {TOLD_APART}{METHODS[method].not_shown}", "waterfall",
+                      lambda: frames.token_table({method: part}, view.pair))
+
+
+def show_interactions(view: View, part: Explanation) -> None:
+    """Which segments work together."""
+    matrix = part.arrays["interactions"][0]
+    left, right = st.columns([1.75, 1], gap="medium")
+    with left:
+        clickable_chart(
+            token_heatmap(matrix, view.pair, signed=True, chosen=chosen_tokens(view.pair),
+                          template="{row}<br>with {column}<br>{value}"),
+            key="interactions", alt="How much each two segments do together beyond what each does alone",
+        )  # fmt: skip
+        picture_files(view, "interactions", lambda: frames.matrix_table(matrix, view.pair.tokens))
+    with right:
+        st.caption("What two segments add to the score together, beyond what each of them adds alone. Blue: "
+                   "together they speak more for the interaction than apart; orange: less, for instance "
+                   "because they say the same.")
+        st.caption("It is no contact map: that two segments work together in the model does not say that "
+                   f"they touch. {SET}")
+
+
+def _head_words(head: int | str) -> str:
+    return "Mean of all heads" if head == parts_of.MEAN else f"Head {head}"
+
+
+def _layer_words(layer: int | str, count: int) -> str:
+    if layer == parts_of.MEAN:
+        return "Mean of all layers" if count > 1 else "Mean"
+    return "Rollout (all layers, one after the other)" if layer == parts_of.ROLLOUT else f"Layer {layer}"

@@ -1,0 +1,157 @@
+"""What the Explain page shows: a finished explanation, read once, cut down to a pair or to a mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.explanation_files import SUMMARY, ExplanationFolder
+from esm2amp_core.explanations import Explanation
+from esm2amp_core.figures.explanation_pair import PairTokens, picture_text
+from esm2amp_core.figures.explanation_parts import part_of
+from esm2amp_core.jobs import Job
+from esm2amp_core.workspace import Workspace
+
+ALL, POSITIVE, NEGATIVE = "all", "interacting", "not-interacting"
+GROUPS = {
+    ALL: "All pairs (averages)",
+    POSITIVE: "Pairs called interacting (averages)",
+    NEGATIVE: "Pairs called not interacting (averages)",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A pair, or the mean of a group, with what each method says of it.
+
+    Attributes
+    ----------
+    job : Job
+    folder : ExplanationFolder
+    chosen : int or str
+        Row of the pair, or a key of `GROUPS`.
+    positions : list of int
+        Of the pairs that are meant, among `folder.pairs`.
+    pair : PairTokens
+    parts : dict of str to Explanation
+        What each method says, as `part_of` gives it.
+    sequences : tuple of str or None
+        Of A and B; None for a mean.
+    """
+
+    job: Job
+    folder: ExplanationFolder
+    chosen: int | str
+    positions: list[int]
+    pair: PairTokens
+    parts: Mapping[str, Explanation]
+    sequences: tuple[str, str] | None
+
+    @property
+    def is_pair(self) -> bool:
+        """False for a mean."""
+        return self.sequences is not None
+
+    @property
+    def scored(self) -> pd.Series:
+        """Names, lengths and score of the pair, or of the first that is meant."""
+        return self.folder.pairs.iloc[self.positions[0]]
+
+
+def open_folder(workspace: Workspace, job: Job) -> ExplanationFolder:
+    """The folder of a finished job.
+
+    Raises
+    ------
+    JobError
+        If it is not there, or damaged.
+    """
+    folder = workspace.explanation_folder(job.id)
+    return _folder(str(folder), _changed(folder))
+
+
+def groups_of(folder: ExplanationFolder) -> dict[str, list[int]]:
+    """Positions of the pairs of each group that has any."""
+    called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
+    groups = {ALL: np.full(len(called), True), POSITIVE: called, NEGATIVE: ~called}
+    return {name: np.flatnonzero(which).tolist() for name, which in groups.items() if which.any()}
+
+
+def open_view(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen: int | str) -> View:
+    """A pair by its row, or the mean of a group.
+
+    Raises
+    ------
+    JobError
+        If there is no such row, or the folder is damaged.
+    """
+    changed = _changed(folder.folder)
+    rows = folder.pairs["row"].tolist()
+    if chosen in GROUPS:
+        positions = groups_of(folder)[chosen]
+        pair, sequences = PairTokens(folder.tokens), None
+    elif chosen in rows:
+        positions = [rows.index(chosen)]
+        scored = folder.pairs.iloc[positions[0]]
+        names = (str(scored["protein_a"]), str(scored["protein_b"]))
+        pair = PairTokens(folder.tokens, names, (int(scored["length_a"]), int(scored["length_b"])))
+        sequences = _sequences(workspace, job.id, names)
+    else:
+        raise JobError(f"Row {chosen} is not among the explained pairs.", hint="Choose one of the list.")
+    parts = {method: _part(str(folder.folder), changed, method, str(chosen), tuple(positions))
+             for method in folder.methods}
+    return View(job, folder, chosen, positions, pair, parts, sequences)
+
+
+def all_values(folder: ExplanationFolder, method: str) -> np.ndarray:
+    """What a method says of every pair's tokens: ndarray, shape=(N, 2T)."""
+    return _values(str(folder.folder), _changed(folder.folder), method)
+
+
+def _changed(folder: Path) -> int:
+    """When the explanation was written; part of the keys, so that one written anew is read anew."""
+    try:
+        return (folder / SUMMARY).stat().st_mtime_ns
+    except OSError:
+        raise JobError("The explanation of this job is missing.", hint="Explain the pairs again.") from None
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl="10m")
+def _folder(folder: str, changed: int) -> ExplanationFolder:
+    found = ExplanationFolder(Path(folder))
+    if len(found.pairs) == 0 or not found.tokens:
+        raise JobError("The explanation holds no pairs.", hint="Explain the pairs again.")
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl="10m")
+def _part(folder: str, changed: int, method: str, chosen: str, _positions: tuple[int, ...]) -> Explanation:
+    """Never the whole of a large job: attention of 1,000 pairs would fill the memory of a server."""
+    explanation = ExplanationFolder(Path(folder)).explanation(method)
+    try:
+        return part_of(explanation, _positions)
+    except (IndexError, KeyError, ValueError) as error:
+        raise JobError(f"{method}.npz does not fit the pairs.", hint="Explain the pairs again.") from error
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, ttl="10m")
+def _values(folder: str, changed: int, method: str) -> np.ndarray:
+    return ExplanationFolder(Path(folder)).explanation(method).value
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl="10m")
+def _sequences(_workspace: Workspace, job_id: str, names: tuple[str, str]) -> tuple[str, str]:
+    """Of a pair; a job's id cannot be guessed and belongs to one owner."""
+    proteins = _workspace.inputs(job_id).proteins
+    return tuple(proteins[name].sequence for name in names)
+
+
+def plain_name(name: str) -> str:
+    """A protein's name as it stands in a picture."""
+    return picture_text(name)

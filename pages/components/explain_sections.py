@@ -1,0 +1,76 @@
+"""The Explain page below its head: the sequences, what is chosen, and one tab per kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.figures import explanation_parts as parts_of
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_pictures import (
+    show_bars,
+    show_interactions,
+    show_matrix,
+    show_tracks,
+    show_waterfall,
+)
+from pages.components.explain_reading import View, open_folder, open_view
+from pages.components.explain_selection import show_selection
+from pages.components.page import error_boundary
+from pages.components.text import literal
+
+FIRST = 3
+
+
+def explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
+    """Pictures of a pair or a mean; a fragment: a click draws them anew, not the page."""
+    st.fragment(_explore)(workspace, job_id, chosen)
+
+
+def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
+    with error_boundary():
+        job = workspace.jobs.get(job_id)
+        view = open_view(workspace, job, open_folder(workspace, job), chosen)
+        unfaithful: set[str] = set()
+        st.markdown(_first_words(view, unfaithful))
+        if view.is_pair:
+            show_tracks(view)
+        show_selection(view)
+        sections = sections_of(view, unfaithful)
+        tabs = st.tabs(list(sections), key="explain-section", on_change="rerun")
+        for tab, show in zip(tabs, sections.values(), strict=True):
+            if tab.open:
+                with tab:
+                    show()
+
+
+def sections_of(view: View, unfaithful: set[str]) -> dict[str, Callable[[], None]]:
+    """What can be drawn of what is there: decided by the axes of the numbers, not by the methods' names."""
+    sections: dict[str, Callable[[], None]] = {"Which segments matter": lambda: show_bars(view, unfaithful)}
+    for part in view.parts.values():
+        if parts_of.has_token_matrix(part):
+            sections[METHODS[part.method].title] = lambda part=part: show_matrix(view, part)
+        if parts_of.has_interactions(part):
+            sections["Working together"] = lambda part=part: show_interactions(view, part)
+    if any(parts_of.is_additive(part) for part in view.parts.values()):
+        sections["Step by step to the score"] = lambda: show_waterfall(view)
+    return sections
+
+
+def _first_words(view: View, unfaithful: set[str]) -> str:
+    """The most important segments by each method, and those that several methods agree on."""
+    lines = []
+    for method, part in view.parts.items():
+        if method in unfaithful:
+            continue
+        first = parts_of.first_tokens(part, view.pair.tokens, FIRST)
+        lines.append(f"- **{METHODS[method].title}**: "
+                     + ", ".join(literal(_short(view, token)) for token in first))
+    return "\n".join(["Most important to the model:", *lines])
+
+
+def _short(view: View, token: str) -> str:
+    found = view.pair.residues(token)
+    return token if found is None else f"{token} (residues {found[0]:,}–{found[1]:,})"

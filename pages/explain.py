@@ -1,0 +1,36 @@
+"""Why a pair got its score. The address holds the job, the row and the chosen segments."""
+
+import streamlit as st
+
+from esm2amp_core.jobs import JobState
+from pages.components.explain_choice import choose_pair, offer_attention, show_score, show_way_back
+from pages.components.explain_reading import open_folder, open_view
+from pages.components.explain_sections import explore
+from pages.components.job_actions import show_actions
+from pages.components.job_choice import choose_job
+from pages.components.job_status import show_status, state_badge
+from pages.components.model_words import about_model, model_of
+from pages.components.navigation import EXPLAIN
+from pages.components.page import page
+from pages.components.text import literal, when
+
+with page("Explain") as workspace:
+    job = choose_job(workspace, EXPLAIN)
+    model = model_of(workspace, job)
+    show_way_back(workspace, job)
+    st.title(literal(job.title, limit=90), anchor=False)
+    facts, actions = st.columns([5, 4], vertical_alignment="center")
+    with facts.container(horizontal=True, vertical_alignment="center"):
+        state_badge(job)
+        st.caption(f"{about_model(model)} · submitted {when(job.created)}")
+    with actions:
+        show_actions(workspace, job)
+    show_status(workspace, job)
+    if job.results_removed:
+        st.info("This explanation was removed to save disk. Explain the pairs again.")
+    elif job.state == JobState.DONE:
+        folder = open_folder(workspace, job)
+        chosen = choose_pair(folder)
+        show_score(open_view(workspace, job, folder, chosen), model.threshold)
+        explore(workspace, job.id, chosen)
+    offer_attention(workspace, job, model)
