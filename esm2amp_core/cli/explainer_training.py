@@ -17,8 +17,8 @@ from esm2amp_core.settings import Settings
 if TYPE_CHECKING:
     from esm2amp_core.surrogates.card import Card
 
-OPTIONS = {"explainer", "bundle", "pairs", "validation", "sequences", "label", "size", "seed", "device",
-           "allow_leaks", "max_pairs", "trials"}  # fmt: skip
+OPTIONS = {"explainer", "bundle", "pairs", "validation", "sequences", "encoder", "label", "size", "seed",
+           "device", "allow_leaks", "max_pairs", "trials"}  # fmt: skip
 """What goes with ``--explainer``; everything else speaks of classifiers."""
 
 
@@ -33,7 +33,7 @@ def check_options(context: typer.Context, explainer: str) -> None:
              if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"}  # fmt: skip
     if explainer and (wrong := sorted(given - OPTIONS)):
         raise UserError(f"--{wrong[0].replace('_', '-')} does not go with --explainer.",
-                        hint="The second model is put into the model it explains, and has its encoder.")
+                        hint="The second model is put into the model it explains.")
     if not explainer:
         if wrong := sorted(given & {"bundle", "max_pairs", "trials"}):
             raise UserError(f"--{wrong[0].replace('_', '-')} goes with --explainer only.",
@@ -44,10 +44,11 @@ def check_options(context: typer.Context, explainer: str) -> None:
 
 
 def train_explainer(
-    kind: str, bundle: str, pairs: Path, validation: Path | None, sequences: Path | None, label: str,
-    size: list[str] | None, max_pairs: int, trials: int, seed: int, device: str, *, allow_leaks: bool,
+    kind: str, bundle: str, pairs: Path, validation: Path | None, sequences: Path | None, encoder: str,
+    label: str, size: list[str] | None, max_pairs: int, trials: int, seed: int, device: str, *,
+    allow_leaks: bool,
 ) -> None:  # fmt: skip
-    """Train a second model and put it into the model it explains."""
+    """Train a second model and put it into the model it explains; `encoder` may be a copy of its own."""
     from esm2amp_core.models.bundle import ModelBundle
     from esm2amp_core.surrogates.card import place_of
     from esm2amp_core.surrogates.surrogate import save_surrogate
@@ -59,7 +60,8 @@ def train_explainer(
     installed = Settings.from_environment()
     folder = locate_bundle(bundle or installed.bundle, installed.bundle_folders)
     model = ModelBundle.load(folder)
-    sources = options.sources_of(pairs, validation, sequences, str(folder), label, allow_leaks)
+    sources = options.sources_of(pairs, validation, sequences, encoder or str(folder), label,
+                                 allow_leaks)
     place = place_of(kind, folder)
     lock = run_lock(place.with_name(f".{kind}.lock"), f"{place} is being trained", hint="train another model")
     with lock, reporting() as report:

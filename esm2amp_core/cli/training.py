@@ -51,8 +51,8 @@ def train(
     """
     explaining.check_options(context, explainer)
     if explainer:
-        explaining.train_explainer(explainer, bundle, pairs, validation, sequences, label, size, max_pairs,
-                                   trials, seed, device, allow_leaks=allow_leaks)
+        explaining.train_explainer(explainer, bundle, pairs, validation, sequences, encoder, label, size,
+                                   max_pairs, trials, seed, device, allow_leaks=allow_leaks)
         return
     from esm2amp_core.training.bundling import check_new, train_bundle
     from esm2amp_core.training.recipe import Recipe
