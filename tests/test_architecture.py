@@ -48,6 +48,8 @@ MAY_IMPORT = {
     "exports": NOUNS,
     "feature_files": NOUNS,
     "figures": NOUNS,
+    "plots": NOUNS | {"figures"},
+    "explanation_report": NOUNS | {"exports", "figures", "plots"},
     "embed": NOUNS,
     "models": NOUNS,
     "downloads": NOUNS | {"models"},
@@ -55,19 +57,23 @@ MAY_IMPORT = {
     "selfcheck": NOUNS | {"predictor"},
     "splitting": NOUNS | {"exports"},
     "evaluation": NOUNS | {"exports", "predictor"},
-    "explain": NOUNS | {"embed", "models", "predictor"},
+    "surrogates": NOUNS | {"models"},
+    "explain": NOUNS | {"exports", "plots", "explanation_report", "embed", "models", "predictor",
+                        "surrogates"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
     "workspace": NOUNS | {"store", "launching", "downloads"},
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain"},
-    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain"},
+    "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain",
+                         "surrogates"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
-                    "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain"},
+                    "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain",
+                    "surrogates"},
     "__main__": {"cli"},
     "__init__": set(),
 }
-PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "workspace"}
+PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "plots", "explanation_report", "workspace"}
 
 
 def imported_modules(path: Path) -> set[str]:

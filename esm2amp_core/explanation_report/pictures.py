@@ -1,0 +1,179 @@
+"""Which figures belong to an explanation."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_parts import (
+    ROLLOUT,
+    has_interactions,
+    has_token_matrix,
+    is_additive,
+    part_of,
+    residue_values,
+    token_matrix,
+    token_values,
+)
+from esm2amp_core.plots.bars import Bars, beeswarm, token_bars, waterfall
+from esm2amp_core.plots.matrices import attention_heatmap, interaction_map
+from esm2amp_core.plots.paper import DOUBLE_MM, to_svg
+from esm2amp_core.plots.tracks import sequence_tracks
+
+UNITS = {"attention": "weight", "gini": "share", "tree_shap": "probability"}
+"""What the values of a method are measured in, briefly; those of the others are logits."""
+GROUPS = {"all": "All pairs", "positive": "Called interacting", "negative": "Not called interacting"}
+
+
+def unit_of(method: str) -> str:
+    """A word or two beside an axis."""
+    return UNITS.get(method, "logit")
+
+
+def pair_of(folder: ExplanationFolder, position: int) -> PairTokens:
+    """Tokens of the pair at a position of `folder.pairs`, with names and lengths."""
+    pair = folder.pairs.iloc[position]
+    names = (str(pair["protein_a"]), str(pair["protein_b"]))
+    return PairTokens(folder.tokens, names, (int(pair["length_a"]), int(pair["length_b"])))
+
+
+def position_of(folder: ExplanationFolder, row: int) -> int:
+    """Where a row stands in `folder.pairs`.
+
+    Raises
+    ------
+    ValueError
+        If it was not explained.
+    """
+    return folder.pairs["row"].tolist().index(row)
+
+
+def side_by_side(parts: Mapping[str, Explanation], pair: PairTokens) -> Figure:
+    """Importance of each token by every method."""
+    return token_bars([_bars(part, METHODS[method].title) for method, part in parts.items()], pair)
+
+
+def figures_of_method(part: Explanation, pair: PairTokens) -> dict[str, Figure]:
+    """Every picture of what one method says of one pair.
+
+    Parameters
+    ----------
+    part : Explanation
+        Of one pair, as `part_of` gives it.
+    pair : PairTokens
+
+    Returns
+    -------
+    dict of str to Figure
+        By a name that suits a file: ``heatmap``, ``rollout``, ``waterfall``, ``interactions``, ``track``.
+    """
+    unit, found = unit_of(part.method), {}
+    if has_token_matrix(part):
+        found["heatmap"] = attention_heatmap(token_matrix(part), pair, title="Mean of layers and heads")
+        if ROLLOUT in part.arrays:
+            found[ROLLOUT] = attention_heatmap(token_matrix(part, ROLLOUT), pair, title="Rollout")
+    values, signed = token_values(part)
+    if is_additive(part):
+        found["waterfall"] = waterfall(values, float(part.base_values[0]), pair, unit=unit)
+    if has_interactions(part):
+        found["interactions"] = interaction_map(part.arrays["interactions"][0], pair, unit=unit,
+                                                title="Interaction of two segments")  # fmt: skip
+    residues = {side: residue_values(part, side) for side in "AB"}
+    known = all(array is not None for array in residues.values())
+    found["track"] = sequence_tracks(values, pair, unit=unit, signed=signed,
+                                     residues=residues if known else None, width_mm=DOUBLE_MM)  # fmt: skip
+    return found
+
+
+def figures_of_pair(folder: ExplanationFolder, row: int) -> dict[str, Figure]:
+    """Every figure of a pair, by a name that suits a file: ``bars``, ``attention_heatmap`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If the row was not explained.
+    """
+    position = position_of(folder, row)
+    pair = pair_of(folder, position)
+    parts = {method: part_of(folder.explanation(method), [position]) for method in folder.methods}
+    found = {"bars": side_by_side(parts, pair)}
+    for method, part in parts.items():
+        found |= {f"{method}_{name}": figure for name, figure in figures_of_method(part, pair).items()}
+    return found
+
+
+def groups_of(folder: ExplanationFolder) -> dict[str, np.ndarray]:
+    """Positions of all pairs, of those called interacting and of the others, by the keys of `GROUPS`.
+
+    Groups without pairs are left out.
+    """
+    called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
+    members = {"all": np.ones_like(called), "positive": called, "negative": ~called}
+    return {name: np.flatnonzero(which) for name, which in members.items() if which.any()}
+
+
+def figures_of_averages(explanation: Explanation, folder: ExplanationFolder) -> dict[str, Figure]:
+    """What one method says of many pairs: means of each group, and every pair as a dot."""
+    pair, unit, groups = PairTokens(folder.tokens), unit_of(explanation.method), groups_of(folder)
+    parts = {name: part_of(explanation, which.tolist()) for name, which in groups.items()}
+    titles = {name: f"{GROUPS[name]} ({len(which):,})" for name, which in groups.items()}
+    found = {"means": token_bars([_bars(part, titles[name]) for name, part in parts.items()], pair)}
+    if METHODS[explanation.method].signed:
+        called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
+        found["swarm"] = beeswarm(explanation.value, pair, unit=unit, called=called)
+    if has_token_matrix(explanation):
+        found |= {f"heatmap_{name}": attention_heatmap(token_matrix(part), pair, title=titles[name])
+                  for name, part in parts.items()}  # fmt: skip
+    return found
+
+
+def inline(name: str, figure: Figure, words: str) -> str:
+    """A figure as SVG that can stand in a page among others.
+
+    Parameters
+    ----------
+    name : str
+        Goes in front of every id, so that no two figures of a page share one.
+    figure : Figure
+    words : str
+        For people who cannot see it.
+    """
+    root = ET.fromstring(to_svg(figure))
+    for parent in root.iter():
+        for child in [child for child in parent if _tag(child) in ("metadata", "style")]:
+            parent.remove(child)
+    ids = {element.get("id") for element in root.iter()} - {None}
+    for element in root.iter():
+        element.tag = _tag(element)
+        for key, value in list(element.attrib.items()):
+            plain = key.rpartition("}")[2]
+            del element.attrib[key]
+            element.set(plain, _renamed(plain, value, name, ids))
+    root.set("role", "img")
+    root.set("aria-label", words)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _renamed(key: str, value: str, name: str, ids: set[str]) -> str:
+    """An attribute that names another element, or is a name, with the figure's name in front."""
+    if key == "id":
+        return f"{name}-{value}"
+    if value.startswith("#") and value[1:] in ids:
+        return f"#{name}-{value[1:]}"
+    return value.replace("url(#", f"url(#{name}-")
+
+
+def _tag(element: ET.Element) -> str:
+    """Without the namespace: in a page, SVG needs none."""
+    return element.tag.rpartition("}")[2]
+
+
+def _bars(part: Explanation, title: str) -> Bars:
+    values, signed = token_values(part)
+    return Bars(title, values, unit_of(part.method), signed)

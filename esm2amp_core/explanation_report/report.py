@@ -1,0 +1,256 @@
+"""The report of one explained pair, and of many."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.page import render
+from esm2amp_core.explanation_report.pictures import (
+    GROUPS,
+    figures_of_averages,
+    figures_of_method,
+    groups_of,
+    inline,
+    pair_of,
+    position_of,
+    side_by_side,
+)
+from esm2amp_core.explanation_report.rerun import FASTA_FILE, PAIRS_FILE, rerun_of
+from esm2amp_core.explanation_report.words import (
+    check_rows,
+    number,
+    provenance,
+    settings_words,
+    signed_number,
+)
+from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_parts import has_residues, part_of, token_values
+from esm2amp_core.plots.paper import DOUBLE_MM, MM_PER_INCH
+from esm2amp_core.sequences import Protein
+
+TOP = 5
+"""Segments listed for each method."""
+MOST_PAIRS_IN_TEXT = 50
+"""Pairs of a larger table are in the page as a file only."""
+CAPTIONS = {
+    "heatmap": "Row: the segment that takes. Column: the one it takes from. Mean of all layers and heads.",
+    "rollout": "Attention followed through the layers: how much of each segment (column) arrives in each one "
+               "(row).",
+    "waterfall": "From the baseline, on top, to this pair: what each segment adds, the largest first.",
+    "interactions": "What two segments add together beyond what each adds alone: blue for the interaction, "
+                    "orange against it.",
+    "track": "Both chains with residue numbers; colours tell the importance of each segment.",
+    "means": "Means of the pairs' values, for all pairs and separately for those called and not called.",
+    "swarm": "One dot per pair and segment.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it stands in the page."""
+
+    svg: Markup
+    caption: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A line of the table of the most important segments."""
+
+    token: str
+    protein: str
+    residues: str
+    value: str
+    magnitude: str
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one method says."""
+
+    title: str
+    shows: str
+    not_shown: str
+    pictures: list[Picture]
+    settings: str
+    segments: tuple[Segment, ...] = ()
+    signed: bool = False
+    checks: tuple[tuple[str, str, str], ...] = ()
+
+
+def write_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> bytes:
+    """The page of a whole folder: of its pair where it has one, of their means where it has several.
+
+    Parameters
+    ----------
+    folder : ExplanationFolder
+    proteins : mapping of str to Protein
+        By the names in `folder.pairs`, as `PairTable.proteins` has them.
+
+    Returns
+    -------
+    bytes
+        HTML in UTF-8; the same bytes for the same folder.
+    """
+    if len(folder.pairs) == 1:
+        return pair_report(folder, int(folder.pairs["row"].iloc[0]), proteins)
+    return job_report(folder, proteins)
+
+
+def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Protein]) -> bytes:
+    """The page of one pair.
+
+    Parameters
+    ----------
+    folder : ExplanationFolder
+    row : int
+        As in `folder.pairs`.
+    proteins : mapping of str to Protein
+        As for `write_report`.
+
+    Raises
+    ------
+    ValueError
+        If the row was not explained.
+    """
+    position = position_of(folder, row)
+    scored, pair = folder.pairs.iloc[position], pair_of(folder, position)
+    parts = {method: part_of(folder.explanation(method), [position]) for method in folder.methods}
+    sequences = {side: proteins[name].sequence for side, name in zip("AB", pair.names, strict=True)}
+    overview = _picture("bars", side_by_side(parts, pair), "Each method with a scale of its own; bars above "
+                        "zero speak for the interaction, below zero against it.")  # fmt: skip
+    return render(
+        title=f"Why this score? {pair.names[0]} and {pair.names[1]}",
+        subtitle=" · ".join(f"{name}: {length:,} residues" for name, length in
+                            zip(pair.names, pair.lengths, strict=True)),
+        verdict=_verdict(scored, folder.summary["model"]),
+        overview=overview if len(parts) > 1 else None,
+        overview_words="Where methods agree, a segment matters to the model whichever way it is asked.",
+        sections=[_section_of_pair(part, pair, sequences) for part in parts.values()],
+        **_common(folder, folder.pairs.iloc[[position]], proteins),
+    )
+
+
+def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> bytes:
+    """The page of many pairs: means, also separately for pairs called interacting and not.
+
+    Parameters
+    ----------
+    folder, proteins
+        As for `write_report`.
+    """
+    groups = groups_of(folder)
+    counts = [f"{len(which):,} {GROUPS[name].lower()}" for name, which in groups.items() if name != "all"]
+    title = f"Why these scores? {folder.summary['title'] or 'Explained pairs'}"
+    sections = []
+    for method in folder.methods:  # one at a time: attention of many pairs is large
+        sections.append(_section_of_averages(folder.explanation(method), folder))
+    left_out = folder.summary["left_out"]
+    verdict = [f"{len(folder.pairs):,} pairs: {', '.join(counts)}.",
+               "Means over pairs tell what the model looks at in general, not why one pair got its score."]
+    if left_out:
+        verdict.append(f"{len(left_out):,} rows could not be explained.")
+    return render(
+        title=title, subtitle=f"Model: {folder.summary['model']['title']}", verdict=verdict,
+        overview=None, overview_words="", sections=sections, **_common(folder, folder.pairs, proteins),
+    )  # fmt: skip
+
+
+def _common(
+    folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[str, Protein]
+) -> dict[str, Any]:
+    """What both kinds of report end with."""
+    summary, rerun = folder.summary, rerun_of(folder, pairs, proteins)
+    model, in_text = summary["model"], len(pairs) <= MOST_PAIRS_IN_TEXT
+    return {
+        "model": {"title": model["title"], "words": model.get("summary", ""),
+                  "limitations": list(model.get("limitations", ()))},
+        "missing": [(METHODS[name].title if name in METHODS else name, reason)
+                    for name, reason in summary["unavailable"].items()],
+        "tests": [],
+        "provenance": provenance(summary),
+        "rerun": {"command": rerun.command, "pairs_name": PAIRS_FILE, "fasta_name": FASTA_FILE,
+                  "pairs_link": _link("text/csv", rerun.pairs),
+                  "fasta_link": _link("text/plain", rerun.fasta.encode("utf-8", errors="replace")),
+                  "pairs_text": rerun.pairs.decode("utf-8-sig") if in_text else "",
+                  "fasta_text": rerun.fasta if in_text else ""},
+    }  # fmt: skip
+
+
+def _verdict(scored: pd.Series, model: Mapping[str, Any]) -> list[str]:
+    """Score and call, in words."""
+    call = "called interacting" if scored["interacts"] else "not called interacting"
+    return [
+        f"Probability of interaction {scored['probability']:.3f}: {call}.",
+        f"Pairs are called from {model['threshold']:.3g} on. Logit {number(scored['logit'])}. This explains "
+        "the model's score, not the biology of the pair: where the score is wrong, so is what led to it.",
+    ]
+
+
+def _section_of_pair(part: Explanation, pair: PairTokens, sequences: Mapping[str, str]) -> Section:
+    about = METHODS[part.method]
+    caption = dict(CAPTIONS)
+    if has_residues(part):
+        caption["track"] = "Above each chain one bar per residue; colours are sums over segments."
+    pictures = [_picture(f"{part.method}-{name}", figure, caption[name])
+                for name, figure in figures_of_method(part, pair).items()]
+    return Section(
+        about.title, about.shows, about.not_shown, pictures, settings_words(part.settings),
+        segments=tuple(_top_segments(part, pair, sequences)), checks=tuple(check_rows(part)),
+        signed=about.signed,
+    )  # fmt: skip
+
+
+def _section_of_averages(explanation: Explanation, folder: ExplanationFolder) -> Section:
+    about = METHODS[explanation.method]
+    captions = {**CAPTIONS, **{f"heatmap_{name}": CAPTIONS["heatmap"] for name in GROUPS}}
+    pictures = [_picture(f"{explanation.method}-{name}", figure, captions[name])
+                for name, figure in figures_of_averages(explanation, folder).items()]
+    rows = []
+    for name, values in explanation.checks.items():
+        [(title, _, meaning)] = check_rows(_one_check(explanation, name))
+        rows.append((title, number(float(np.max(np.abs(values)))), f"The largest of all pairs. {meaning}"))
+    return Section(about.title, about.shows, about.not_shown, pictures, settings_words(explanation.settings),
+                   checks=tuple(rows))
+
+
+def _one_check(explanation: Explanation, name: str) -> Explanation:
+    part = part_of(explanation, [0])
+    return Explanation(part.method, part.values, part.axes, part.value, part.magnitude,
+                       checks={name: part.checks[name]})
+
+
+def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, str]) -> list[Segment]:
+    values, signed = token_values(part)
+    found = []
+    for i in np.argsort(-part.magnitude[0], kind="stable")[:TOP]:
+        token = pair.tokens[i]
+        ends = pair.residues(token)
+        found.append(Segment(
+            token, pair.name(token), f"{ends[0]:,}–{ends[1]:,}" if ends else "–",
+            signed_number(float(values[i]), signed=signed), number(float(part.magnitude[0, i])),
+            sequences[token[0]][ends[0] - 1 : ends[1]] if ends else "stands for no residues",
+        ))  # fmt: skip
+    return found
+
+
+def _picture(name: str, figure: Figure, caption: str) -> Picture:
+    wide = figure.get_size_inches()[0] * MM_PER_INCH > 0.9 * DOUBLE_MM
+    return Picture(Markup(inline(name, figure, caption)), caption, "wide" if wide else "narrow")
+
+
+def _link(kind: str, data: bytes) -> str:
+    """A file inside the page."""
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,76 @@
+"""What a report says of numbers, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from esm2amp_core.explanations import Explanation
+
+CHECKS = {
+    "row_sum_error": ("Largest error of a row's sum",
+                      "Weights that a segment takes must add up to 1; this is rounding."),
+    "completeness_gap": ("Completeness gap", "What the values fall short of adding up to the difference "
+                         "between the score and the baseline's; near 0 is right."),
+    "relative_gap": ("Completeness gap, relative", "The same as a share of that difference; under 1 % is "
+                     "right."),
+    "efficiency_gap": ("Efficiency gap", "What base value and values together fall short of the output; near "
+                       "0 is right."),
+    "additivity_gap": ("Additivity gap", "What base value and values together fall short of the output; near "
+                       "0 is right."),
+    "integrated_gradients_gap": ("Completeness gap of its gradients", "The same for Integrated Gradients of "
+                                 "that network."),
+    "steps": ("Steps", "Points between baseline and pair at which gradients were taken."),
+    "closed": ("Gap closed", "1 where it is under 1 % of the difference, 0 where the steps ran out before."),
+    "interaction_standard_error": ("Standard error of interactions", "How much the sampled interactions may "
+                                   "be off."),
+    "standard_error": ("Standard error", "How much the sampled values may be off."),
+}  # fmt: skip
+"""Title and meaning of what methods check of themselves."""
+
+
+def check_rows(part: Explanation) -> list[tuple[str, str, str]]:
+    """Title, value and meaning of every check of one pair."""
+    rows = []
+    for name, values in part.checks.items():
+        title, meaning = CHECKS.get(name, (name.replace("_", " ").capitalize(), ""))
+        rows.append((title, number(float(values[0])), meaning))
+    return rows
+
+
+def number(value: float) -> str:
+    """Four significant digits, with a real minus sign; a dash where it is not known."""
+    return f"{value:.4g}".replace("-", "−") if value == value else "–"
+
+
+def signed_number(value: float, *, signed: bool) -> str:
+    """As `number`, with its sign where that means something."""
+    text = number(value)
+    return f"+{text}" if signed and value > 0 else text
+
+
+def provenance(summary: dict[str, Any]) -> dict[str, str]:
+    """Where the numbers come from, by what it is."""
+    model, settings = summary["model"], summary["settings"]
+    facts = {
+        "Explained": summary["created"],
+        "Model": f"{model['name']} ({model['architecture']})",
+        "Checksum of the model": model["digest"],
+        "Language model": model["encoder"],
+        "Its revision": model["encoder_revision"] or "not known",
+        "Features": model["feature_set"],
+        "Precision": model["precision"],
+        "Device": model["device"],
+        "Baseline": summary["baseline"],
+        "Settings": _listed(settings),
+        "Versions": _listed(summary["versions"]),
+    }
+    return {name: str(value) for name, value in facts.items()}
+
+
+def settings_words(settings: dict[str, Any]) -> str:
+    """Settings of a method in one line."""
+    return _listed(settings)
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{str(name).replace('_', ' ')} {value}" for name, value in values.items())

@@ -1,0 +1,222 @@
+"""Importance of each token: bars of several methods, a waterfall for one pair, a swarm for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.plots.labels import LINE, axis_title, border, label_x, with_residues
+from esm2amp_core.plots.paper import (
+    AGAINST,
+    CALLED,
+    DOUBLE_MM,
+    FOR,
+    GRID,
+    NOT_CALLED,
+    PLAIN,
+    POINTS,
+    SINGLE_MM,
+    SOFT,
+    new_figure,
+    on_paper,
+)
+
+MOST_VECTOR_POINTS = 4000
+"""A swarm of more points is kept as an image inside the SVG, which would be too large to open otherwise."""
+
+
+class Bars(NamedTuple):
+    """What one method says of each token.
+
+    Attributes
+    ----------
+    title : str
+    values : ndarray, shape=(2T,)
+        NaN where it says nothing.
+    unit : str
+    signed : bool
+        Bars above zero speak for the interaction, below against it.
+    """
+
+    title: str
+    values: np.ndarray
+    unit: str
+    signed: bool
+
+
+class Steps(NamedTuple):
+    """Bars of a waterfall, from top to bottom.
+
+    Attributes
+    ----------
+    names : list of str
+    values, starts : ndarray, dtype=float64
+        Each bar runs from ``starts`` to ``starts + values``; the first begins at the base value.
+    """
+
+    names: list[str]
+    values: np.ndarray
+    starts: np.ndarray
+
+
+@on_paper
+def token_bars(methods: Sequence[Bars], pair: PairTokens, *, width_mm: float = SINGLE_MM) -> Figure:
+    """One panel per method, tokens in the same places, each with its own scale."""
+    figure = new_figure(width_mm, 12 + 21 * len(methods))
+    panels = figure.subplots(len(methods), sharex=True, squeeze=False)[:, 0]
+    for axes, (title, values, unit, signed) in zip(panels, methods, strict=True):
+        colours = np.where(values >= 0, FOR, AGAINST) if signed else PLAIN
+        axes.bar(range(len(values)), np.nan_to_num(values), 0.78, color=colours, linewidth=0)
+        axes.axhline(0, color=SOFT, linewidth=0.5)
+        axes.axvline(border(pair), **LINE)
+        axes.grid(axis="y")
+        axes.spines["bottom"].set_visible(False)
+        axes.locator_params(axis="y", nbins=4)
+        axes.set_title(title)
+        axes.set_ylabel(unit)
+        axes.tick_params(axis="x", length=0)
+        for place in np.flatnonzero(~np.isfinite(values)):
+            axes.annotate("–", (place, 0), ha="center", va="bottom", color=SOFT)
+    panels[-1].set_xlim(-0.6, len(pair.tokens) - 0.4)
+    label_x(panels[-1], pair)
+    figure.align_ylabels(panels)
+    return figure
+
+
+def waterfall_steps(values: np.ndarray, base: float, pair: PairTokens, *, top: int = 10) -> Steps:
+    """The tokens that moved the output most, largest on top, the others summed up below.
+
+    Parameters
+    ----------
+    values : ndarray, shape=(2T,)
+    base : float
+        The output without them.
+    pair : PairTokens
+    top : int
+        Tokens that have a bar of their own.
+    """
+    order = np.argsort(-np.abs(values), kind="stable")
+    shown, others = order[:top], order[top:]
+    every = with_residues(pair)
+    names, moves = [every[i] for i in shown], [values[i] for i in shown]
+    if len(others):
+        names.append(f"{len(others)} others")
+        moves.append(values[others].sum())
+    moves = np.array(moves)
+    return Steps(names, moves, base + np.cumsum(moves) - moves)
+
+
+@on_paper
+def waterfall(
+    values: np.ndarray, base: float, pair: PairTokens, *, unit: str, top: int = 10,
+    width_mm: float = SINGLE_MM,
+) -> Figure:  # fmt: skip
+    """From the base value, on top, to the output, at the bottom.
+
+    Parameters
+    ----------
+    values, base, pair, top
+        As for `waterfall_steps`.
+    unit : str
+        What the values are measured in.
+    width_mm : float
+    """
+    steps = waterfall_steps(values, base, pair, top=top)
+    ends = steps.starts + steps.values
+    figure = new_figure(width_mm, 17 + 5 * len(steps.names))
+    axes = figure.subplots()
+    places = np.arange(len(steps.names))
+    colours = np.where(steps.values >= 0, FOR, AGAINST)
+    axes.barh(places, steps.values, 0.72, left=steps.starts, color=colours, linewidth=0)
+    for i in places[:-1]:  # from the end of each bar down to the start of the one below it
+        axes.plot([ends[i]] * 2, [i - 0.36, i + 1.36], color=SOFT, linewidth=0.5)
+    span = np.ptp([*steps.starts, *ends]) or 1.0
+    for i, (value, start, end) in enumerate(zip(steps.values, steps.starts, ends, strict=True)):
+        axes.annotate(_signed(value), (max(start, end), i), (2, 0), textcoords="offset points", va="center",
+                      fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})
+    axes.axvline(base, color=SOFT, linewidth=0.6, linestyle=(0, (3, 2)))
+    axes.axvline(ends[-1], color=SOFT, linewidth=0.6)
+    low, high = min(*steps.starts, *ends), max(*steps.starts, *ends)
+    axes.set_xlim(low - 0.06 * span, high + 0.2 * span)
+    axes.set_ylim(len(steps.names) - 0.4, -0.6)
+    axes.set_yticks(places, steps.names)
+    axes.set_ylabel(axis_title(pair))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_xlabel(unit)
+    figure.suptitle(f"from {_number(base)} (baseline, dashed) to {_number(ends[-1])} (this pair)",
+                    x=0.01, ha="left", fontsize=POINTS)
+    return figure
+
+
+@on_paper
+def beeswarm(
+    values: np.ndarray, pair: PairTokens, *, unit: str, called: np.ndarray | None = None,
+    width_mm: float = SINGLE_MM,
+) -> Figure:  # fmt: skip
+    """One point per pair and token; tokens in their order, from top to bottom.
+
+    Parameters
+    ----------
+    values : ndarray, shape=(N, 2T)
+        NaN is left out.
+    pair : PairTokens
+        Of no pair in particular.
+    unit : str
+    called : ndarray, dtype=bool, shape=(N,), optional
+        True for pairs called interacting, which get a colour of their own.
+    width_mm : float
+    """
+    N, tokens = values.shape
+    figure = new_figure(width_mm, 20 + 4.2 * tokens * (0.7 if width_mm >= DOUBLE_MM else 1))
+    axes = figure.subplots()
+    groups = {"pairs": (np.ones(N, bool), PLAIN)} if called is None else {
+        "called interacting": (called, CALLED), "not called": (~called, NOT_CALLED)}  # fmt: skip
+    places = np.column_stack([token + _spread(values[:, token]) for token in range(tokens)])
+    for name, (members, colour) in groups.items():
+        axes.scatter(values[members].ravel(), places[members].ravel(), s=3.5, color=colour, alpha=0.75,
+                     linewidth=0, label=f"{name} ({members.sum():,})",
+                     rasterized=values.size > MOST_VECTOR_POINTS)
+    axes.axvline(0, color=SOFT, linewidth=0.5)
+    axes.axhline(border(pair), **LINE)
+    for place in range(tokens):
+        axes.axhline(place, color=GRID, linewidth=0.3, zorder=0)
+    axes.set_yticks(range(tokens), with_residues(pair))
+    axes.set_ylabel(axis_title(pair))
+    axes.set_ylim(tokens - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_xlabel(unit)
+    figure.legend(loc="outside upper left", ncols=2, markerscale=2, handletextpad=0.2, borderpad=0)
+    return figure
+
+
+def _spread(values: np.ndarray, *, bins: int = 60, widest: float = 0.38) -> np.ndarray:
+    """Offsets that keep points of similar value apart: alternately up and down, further where it is dense."""
+    offsets = np.zeros(len(values))
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < 2 or np.ptp(values[known]) == 0:
+        offsets[known] = np.linspace(-widest, widest, len(known)) if len(known) > 1 else 0
+        return offsets
+    span = np.ptp(values[known])
+    bin_of = ((values[known] - values[known].min()) / span * (bins - 1)).round().astype(int)
+    counts = np.bincount(bin_of, minlength=bins)
+    step = min(0.12, 2 * widest / counts.max())
+    for which in np.flatnonzero(counts):
+        members = known[bin_of == which]
+        rank = np.arange(len(members))
+        offsets[members] = (rank + 1) // 2 * np.where(rank % 2, 1, -1) * step
+    return offsets
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−") if np.isfinite(value) else "–"
