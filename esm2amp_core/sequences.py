@@ -97,6 +97,11 @@ def residue_range(start: int, stop: int) -> tuple[int, int]:
     return residue_number(start), stop
 
 
+def residue_stretch(first: int, last: int) -> tuple[int, int]:
+    """The half-open stretch from 0 of the residues `first` to `last`, inclusive from 1."""
+    return first - 1, last
+
+
 @dataclass(frozen=True, slots=True)
 class _Record:
     """One entry of a FASTA text, its sequence cleaned; `number` counts from 1, `problem` may be empty."""

@@ -38,7 +38,9 @@ class Settings:
     worker_idle_seconds : int
         A worker started by the app leaves after this long without a job.
     figshare_url, hub_url : str
-        Where `esm2amp models download` asks; nothing else uses the network.
+        Where `esm2amp models download` asks.
+    uniprot_url : str
+        Where `esm2amp regions --lookup` asks; nothing else uses the network.
     """
 
     workspace: Path = REPOSITORY / "data" / "workspace"
@@ -56,6 +58,7 @@ class Settings:
     worker_idle_seconds: int = 600
     figshare_url: str = "https://api.figshare.com"
     hub_url: str = "https://huggingface.co"
+    uniprot_url: str = "https://rest.uniprot.org"
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -94,6 +97,11 @@ class Settings:
     def feature_cache(self) -> Path:
         """File of the feature cache."""
         return self.workspace / "features.sqlite"
+
+    @property
+    def uniprot_cache(self) -> Path:
+        """Folder of the UniProtKB entries that were looked up."""
+        return self.workspace / "uniprot"
 
     @property
     def bundle_folders(self) -> tuple[Path, Path]:
