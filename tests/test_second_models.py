@@ -70,7 +70,7 @@ def conditional_expectation(tree, x, known, node=0):
 
 
 def brute_force_shapley(forest, x):
-    """Shapley values of all numbers by their definition, tree by tree; numbers that no tree asks for have 0."""
+    """Shapley values of all numbers by their definition, tree by tree; numbers that no tree reads have 0."""
     values = np.zeros(len(x))
     for estimator in forest.estimators_:
         tree = estimator.tree_

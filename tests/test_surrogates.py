@@ -196,8 +196,8 @@ def test_types_that_no_forest_needs_are_refused(file, module, name, loader):
 
 def test_a_number_that_stands_for_two_objects_is_refused(file):
     def schema(schema):  # skops would take the first object where the second one was checked
-        tree = first_tree(schema)
-        tree["__reduce__"]["args"]["content"][1]["__id__"] = schema["content"]["content"]["classes_"]["__id__"]
+        number = schema["content"]["content"]["classes_"]["__id__"]
+        first_tree(schema)["__reduce__"]["args"]["content"][1]["__id__"] = number
 
     rewrite(file, schema=schema)
     with pytest.raises(BundleError, match="one number stands for two objects"):

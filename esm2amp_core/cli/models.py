@@ -12,11 +12,13 @@ from rich.table import Table
 
 from esm2amp_core.bundles import ARCHITECTURE_TITLES, Manifest, find_bundles, locate_bundle, read_manifest
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
+from esm2amp_core.cli.forest_conversion import convert_forest
 from esm2amp_core.downloads.published import TELLING_WORDS
 from esm2amp_core.errors import BundleError
 from esm2amp_core.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+app.command("convert-forest")(convert_forest)
 Name = Annotated[str, typer.Argument(help="Name of an installed model, or its folder.")]
 SELF_CHECK_FAILED = 3
 PUBLISHED = sorted(TELLING_WORDS)

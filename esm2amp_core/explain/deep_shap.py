@@ -43,7 +43,8 @@ class DeepShap(SecondModelExplainer):
         background = torch.from_numpy(self.surrogate.background)
         baseline = background.mean(dim=0)
         explainer = shap.DeepExplainer(deepcopy(network), background)
-        base, at_baseline = self.surrogate.outputs(self.surrogate.background).mean(), float(network(baseline).detach())
+        base = self.surrogate.outputs(self.surrogate.background).mean()
+        at_baseline = float(network(baseline).detach())
         found: dict[str, list[np.ndarray]] = {
             name: [] for name in ("value", "magnitude", "gradients", "gradients_magnitude", "outputs")
         }

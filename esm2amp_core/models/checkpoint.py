@@ -29,6 +29,8 @@ from esm2amp_core.models.weights import as_float32
 MAX_BYTES = 8 * 1024**3
 """The largest published network with its optimiser state takes about 1 GiB."""
 PARALLEL_PREFIX = "module."
+COUNT = "num_batches_tracked"
+"""What batch norm counts while it is trained: no weight, and a whole number."""
 DAMAGED = (
     pickle.UnpicklingError,
     SafetensorError,
@@ -86,7 +88,8 @@ def read_checkpoint(path: Path, architecture: str = "") -> dict[str, Tensor]:
         If the file is not a checkpoint, asks for more than weights, or does not fit the architecture.
     """
     path = Path(path)
-    state = _state_in(_load(path), path.name)
+    state = {name: tensor for name, tensor in _state_in(_load(path), path.name).items()
+             if not name.endswith(COUNT)}  # fmt: skip
     if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > path.stat().st_size:
         raise BundleError(f"{path.name} is damaged: it claims more weights than it holds.")
     weights = as_float32(state)
