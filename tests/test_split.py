@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_files_and_another_seed_others(table, tmp_p
     assert contents["one"] == contents["again"]
     assert contents["one"]["train.tsv"] != contents["other"]["train.tsv"]
     assert set(contents["one"]) == {"train.tsv", "validation.tsv", "test.tsv", "cross.tsv", "proteins.tsv",
-                                    "split.json"}  # fmt: skip
+                                    "split.json", "left_out.csv"}  # fmt: skip
 
 
 def test_split_json_tells_counts_method_and_checks(table):
