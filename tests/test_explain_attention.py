@@ -1,4 +1,4 @@
-"""Attention: weights of the ordinary forward pass, against torch's own modules, and what follows from them."""
+"""Attention: weights of the ordinary forward pass, against torch's own modules, and what follows."""
 
 import numpy as np
 import pytest
