@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from explain_samples import as_subject, make_pairs, make_subject, planted
+from explain_samples import as_subject, make_pairs, make_subject, planted, planted_classifier
 from model_samples import every_architecture
 from numpy.testing import assert_allclose, assert_array_equal
-from tiny import INSULIN_A, UBIQUITIN
+from tiny import INSULIN_A, UBIQUITIN, edit_weights, make_encoder
 
 from esm2amp_core.embed import esm2
+from esm2amp_core.embed.alphabet import VOCABULARY
+from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.explain import path
 from esm2amp_core.explain.integrated_gradients import IntegratedGradients
 from esm2amp_core.explain.path import integrate
@@ -250,3 +252,44 @@ def test_residue_values_are_those_of_a_fine_sum_over_finite_differences(embedder
         expected = (rise / (2 * nudge.flatten()) * steps).sum().item()
         value = found.values[len(UBIQUITIN) + residue - 1]
         assert value == pytest.approx(expected, abs=0.02 * np.abs(found.values).sum()), residue
+
+
+def test_only_residues_that_carry_what_the_classifier_reads_are_found(tmp_path):
+    """In this language model a residue keeps to itself, and tryptophan alone has something in channel 0."""
+    def plant(weights):
+        for name, tensor in weights.items():
+            if "output.dense" in name or name.endswith("emb_layer_norm_after.bias"):
+                tensor.zero_()
+        letters = weights["esm.embeddings.word_embeddings.weight"]
+        letters[:, 0] = 0
+        letters[VOCABULARY.index("W"), 0] = 2
+        letters[:, 1:] -= letters.sum(dim=1, keepdim=True) / (letters.shape[1] - 1)  # no mean to take off
+
+    edit_weights(make_encoder(tmp_path / "planted"), plant)
+    embedder = Esm2Embedder.load(tmp_path / "planted", device="cpu", precision="float32")
+    subject = as_subject("mean", planted_classifier("mean"), embedder=embedder)
+    a = Protein("a", "ACDEFG" + "HWK" + "LMNPQRSTVYACDEFGHIKLM")
+    b = Protein("b", "GASTKLMNRD" * 4 + "WWWW" + "A" * 20)
+    found = ResidueGradients(subject).explain(pairs_of(subject, (a, b)))
+    tryptophan = np.array(["W" in label for label in found.axes[0].labels])
+    assert tryptophan.sum() == 5
+    assert (found.values[tryptophan] > 0.01).all()
+    assert_allclose(found.values[~tryptophan], 0, atol=1e-5)
+    matter = {name for name, value in zip(subject.token_names, found.value[0], strict=True) if value > 0.01}
+    assert matter == {"A.segment2", "B.segment6"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_gradients_are_computed_in_float32_whatever_the_precision_of_features(tiny_encoder, precision):
+    embedder = Esm2Embedder.load(tiny_encoder, device="cpu", precision=precision)
+    exact = embedder.in_float32()
+    assert (exact.precision, embedder.precision) == ("float32", precision)
+    assert (exact is embedder) == (precision == "float32")
+    assert all(parameter.dtype == torch.float32 for parameter in exact._model.parameters())
+    assert exact.inputs(INSULIN_A)[0].dtype == torch.float32
+
+
+def test_without_a_language_model_there_are_no_residues():
+    assert ResidueGradients.why_not(make_subject()) == (
+        "The language model of Tiny amps is not there, or has no gradients."
+    )
