@@ -14,7 +14,7 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "same_pairs", "explanation_files"}  # fmt: skip
+         "same_pairs", "explanation_files", "faithfulness"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "bundles": {"errors", "features", "calibration", "operating", "json_records"},
     "background": {"errors"},
     "explanations": set(),
+    "faithfulness": set(),
     "explanation_files": {"errors", "features", "sequences", "explanations", "files"},
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},
@@ -61,7 +62,7 @@ MAY_IMPORT = {
     "regions": NOUNS | {"exports", "annotations", "evaluation"},
     "surrogates": NOUNS | {"models"},
     "explain": NOUNS | {"exports", "plots", "explanation_report", "embed", "models", "predictor",
-                        "surrogates"},
+                        "surrogates", "evaluation"},
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},

@@ -12,6 +12,8 @@ from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.progress import Report, silent
 
 BASELINES = ("background", "zero")
+FEWEST_ORDERS = 20
+"""Random orders from which on one in twenty can be told from chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +29,28 @@ class ExplainSettings:
     coalitions : int
         Of a pair's tokens, for Shapley values: fewer are faster and less exact. 0: all where that is cheap or
         on an accelerator, else a number with which a pair takes seconds; from 2^(2T) on, all of them.
+    random_orders : int
+        Per pair, beside which deletion and insertion curves are seen; from 20 on. 0: 100 where pairs are few,
+        else 20.
 
     Raises
     ------
     UserError
-        If there is no such baseline.
+        If there is no such baseline, or a number is out of its range.
     """
 
     seed: int = 0
     baseline: str = "background"
     coalitions: int = 0
+    random_orders: int = 0
 
     def __post_init__(self) -> None:
         if self.baseline not in BASELINES:
             raise UserError(f"There is no baseline {self.baseline!r}.",
                             hint=f"Choose one of {', '.join(BASELINES)}.")
+        if self.coalitions < 0 or self.random_orders < 0 or 0 < self.random_orders < FEWEST_ORDERS:
+            raise UserError(f"{self.coalitions} coalitions, {self.random_orders} random orders: too few.",
+                            hint=f"Take 0 for the usual numbers, or at least {FEWEST_ORDERS} orders.")
 
 
 class Explainer(ABC):

@@ -1,0 +1,38 @@
+"""Do methods rank a pair's tokens alike?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.stats import rankdata
+
+from esm2amp_core.explanations import Explanation
+from esm2amp_core.faithfulness import Agreement
+
+
+def measure_agreement(explanations: Mapping[str, Explanation]) -> Agreement:
+    """Rank correlations between all methods' magnitudes, pair by pair.
+
+    Parameters
+    ----------
+    explanations : mapping of str to Explanation
+        At least one, all of the same pairs.
+    """
+    first = next(iter(explanations.values()))
+    magnitudes = np.stack([found.magnitude for found in explanations.values()], axis=1)  # (N, M, 2T)
+    rows = next((axis.labels for axis in first.axes if axis.name == "pairs"), range(len(first.value)))
+    correlations = rank_correlation(magnitudes[:, :, None], magnitudes[:, None])
+    return Agreement(tuple(explanations), np.array(rows, dtype=np.int64), correlations)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Spearman's correlation along the last axis; NaN where all numbers of one side are equal."""
+    one, other = (_standardised(rankdata(values, axis=-1)) for values in (one, other))
+    return (one * other).sum(axis=-1).clip(-1, 1)
+
+
+def _standardised(ranks: np.ndarray) -> np.ndarray:
+    centred = ranks - ranks.mean(axis=-1, keepdims=True)
+    norm = np.sqrt((centred**2).sum(axis=-1, keepdims=True))
+    return np.divide(centred, norm, out=np.full_like(centred, np.nan), where=norm > 0)
