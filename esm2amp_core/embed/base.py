@@ -14,6 +14,8 @@ from esm2amp_core.sequences import Protein
 class Embedder(Protocol):
     """Turns proteins into one vector per residue.
 
+    Residue gradients also need ``in_float32``, ``inputs`` and ``states``, as `esm2.Esm2Embedder` has them.
+
     Attributes
     ----------
     name, revision : str

@@ -32,12 +32,12 @@ class IntegratedGradients(Explainer):
         for i in range(len(pairs)):
             report("Integrating gradients", i, len(pairs))
             tokens = pairs.tokens([i]).to(subject.device)
-            found.append(integrate(subject.logits, (tokens,), (baseline,), most_steps=MOST_STEPS,
-                                   at_once=POINTS))  # fmt: skip
-        values = np.stack([path.attributions[0].sum(axis=1) for path in found])  # (N, 2T)
+            path = integrate(subject.logits, (tokens,), (baseline,), most_steps=MOST_STEPS, at_once=POINTS)
+            found.append(path.summed())
+        values, magnitudes = np.stack([path.attributions[0] for path in found], axis=1)  # (N, 2T) each
         return Explanation(
             self.method, values, (self.pair_axis(pairs), self.token_axis), value=values,
-            magnitude=np.stack([np.abs(path.attributions[0]).mean(axis=1) for path in found]),
+            magnitude=magnitudes,
             base_values=np.array([path.at_baseline for path in found]),
             outputs=np.array([path.at_input for path in found]),
             checks=checks(found),

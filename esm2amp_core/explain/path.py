@@ -11,7 +11,7 @@ small.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +52,11 @@ class PathSum:
     gap: float
     steps: int
     closed: bool
+
+    def summed(self) -> PathSum:
+        """The same with each position's numbers (..., D) as two: their sum, and their mean without signs."""
+        pairs = (np.stack([parts.sum(axis=-1), np.abs(parts).mean(axis=-1)]) for parts in self.attributions)
+        return replace(self, attributions=tuple(pairs))
 
 
 def integrate(

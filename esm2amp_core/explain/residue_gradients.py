@@ -59,7 +59,7 @@ class ResidueGradients(Explainer):
 
             at_once = RESIDUES_AT_ONCE[embedder.device] // sum(states.shape[1] for states in given)
             path = integrate(logits, given, masked, most_steps=MOST_STEPS, at_once=max(1, at_once))
-            found.append(path)
+            found.append(path.summed())
         return self._explanation(pairs, found)
 
     def _logits(self, *states: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class ResidueGradients(Explainer):
         return self.subject.logits(torch.cat(pooled, dim=1).to(self.subject.device))
 
     def _explanation(self, pairs: PairFeatures, found: list[PathSum]) -> Explanation:
-        chains = [(i, side, protein.sequence, path.attributions[which][1:-1])  # (L, D): cls and eos stay
+        chains = [(i, side, protein.sequence, path.attributions[which][:, 1:-1])  # (2, L), cls and eos stay
                   for i, path in enumerate(found)
                   for which, (side, protein) in enumerate(zip("AB", pairs.pair(i), strict=True))]  # fmt: skip
         residues = [(pairs.rows[i], side, residue_number(place), letter)
@@ -77,19 +77,17 @@ class ResidueGradients(Explainer):
         rows, sides, numbers, _ = zip(*residues, strict=True)
         labels = tuple(f"{side}.{letter}{number}" for _, side, number, letter in residues)
         value, magnitude = np.zeros((2, len(pairs), len(self.subject.token_names)))
-        for i, side, sequence, parts in chains:
+        for i, side, sequence, moved in chains:
             for token, stretch in self._stretches(side, len(sequence)):
-                value[i, token] = parts[stretch].sum()
-                magnitude[i, token] = np.abs(parts[stretch]).mean(axis=1).sum()
+                value[i, token], magnitude[i, token] = moved[:, stretch].sum(axis=1)
+        values, magnitudes = np.concatenate([moved for *_, moved in chains], axis=1)
         return Explanation(
-            self.method, np.concatenate([parts.sum(axis=1) for *_, parts in chains]),
-            (Axis("residues", labels),), value, magnitude,
+            self.method, values, (Axis("residues", labels),), value, magnitude,
             base_values=np.array([path.at_baseline for path in found]),
             outputs=np.array([path.at_input for path in found]),
             arrays={
                 "row_of_residue": np.array(rows), "protein_of_residue": np.array(sides),
-                "position_of_residue": np.array(numbers),
-                "magnitude_of_residue": np.concatenate([np.abs(parts).mean(axis=1) for *_, parts in chains]),
+                "position_of_residue": np.array(numbers), "magnitude_of_residue": magnitudes,
             },
             checks=checks(found),
             settings={"baseline": "every residue masked", "scale": "logit", "most_steps": MOST_STEPS,
