@@ -21,7 +21,7 @@ NAMES = coverage_names(UNIPROT_TYPES)
 
 
 def published_coverage(start, stop, regions):
-    """Percent per type and ALL as the published program finds them, and the two faults that it made on the way.
+    """Percent per type and ALL as the published program finds them, and which of its two faults it made.
 
     It goes through the regions that touch the segment. One that shares a single residue counts as none and
     also wipes out what earlier regions of its type had covered; for ALL it only counts as none.
@@ -59,7 +59,8 @@ def both():
         published = []
         for protein, unit in zip(selection.protein, selection.unit, strict=True):
             bounds = segment_bounds(int(units.lengths[protein]))
-            values, made = published_coverage(bounds[unit], bounds[unit + 1], annotations.of(units.names[protein]))
+            regions = annotations.of(units.names[protein])
+            values, made = published_coverage(bounds[unit], bounds[unit + 1], regions)
             published.append(values)
             faults.append(made)
         ours.append(100 * exact)
@@ -95,7 +96,7 @@ def test_coverage_differs_only_where_the_published_program_made_one_of_its_two_f
 
 
 def test_every_differing_hit_comes_from_a_segment_with_a_fault(both):
-    """A hit that only one of the two sees: the segment's coverage itself differs, by more than the rounding."""
+    """A hit that only one of the two sees: the segment's coverage differs by more than the rounding."""
     ours, theirs, _, _ = both
     for threshold in THRESHOLDS:
         disagree = (ours >= threshold) != (theirs >= threshold)

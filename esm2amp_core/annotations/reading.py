@@ -48,6 +48,14 @@ def read_annotations(
         If it cannot be read, or is none of these.
     """
     name = Path(path).name
+    found = _read(path, name, entry_list, max_file_mb)
+    if not found.regions and not found.lengths:
+        raise AnnotationError(f"{name} holds no region that can be used.", hint=f"Give {FORMATS}.",
+                              details=found.issues)
+    return found
+
+
+def _read(path: str | Path, name: str, entry_list: str | Path | None, max_file_mb: float) -> Annotations:
     data = read_packed(path, max_file_mb=max_file_mb, error=AnnotationError)
     entry_types = None
     if entry_list is not None:

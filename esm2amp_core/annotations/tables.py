@@ -42,14 +42,14 @@ def read_region_table(raw: RawTable) -> Annotations:
         If it is neither.
     """
     columns = {name.strip().casefold(): name for name in reversed(raw.frame.columns)}
-    features = {name: column for name, column in columns.items()
-                if name.removesuffix(" [ft]") in _FEATURE_NAMES or name.startswith("ft_")}
+    features = [name for name in raw.frame.columns
+                if name.strip().casefold().removesuffix(" [ft]") in _FEATURE_NAMES]
     protein = _one_of(columns, PROTEIN_COLUMNS)
     places = [_one_of(columns, names) for names in (TYPE_COLUMNS, START_COLUMNS, END_COLUMNS)]
     if protein and all(places):
         return _read_plain(raw, columns, protein, *places)
     if protein and features:
-        return _read_uniprot(raw, columns, protein, list(features.values()))
+        return _read_uniprot(raw, columns, protein, features)
     found = ", ".join(map(quoted, raw.frame.columns[:20]))
     raise AnnotationError(
         f"{raw.name} is no table of regions. Columns found: {found}.",

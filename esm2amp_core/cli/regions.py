@@ -120,7 +120,8 @@ def _tell(analysis, output: Path) -> None:
     for line in analysis.enrichment.itertuples():
         if line.against == "chance" and line.p_value == line.p_value:
             OUTPUT.print(f"{line.selection} {line.type}: {line.coverage:.1f} % covered, "
-                         f"{line.reference:.1f} % by chance (p {line.p_value:.2g}, corrected {line.q_value:.2g})")
+                         f"{line.reference:.1f} % by chance (p {line.p_value:.2g}, corrected "
+                         f"{line.q_value:.2g})")
     if unknown := about["proteins_unknown"]:
         names = ", ".join(map(quoted, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
         NOTES.print(f"{len(unknown):,} of {analysis.summary['n_proteins']:,} proteins are not in the "

@@ -42,7 +42,7 @@ def read_chosen(raw: RawTable, chosen: list[str], k: int, lengths: Mapping[str, 
     frame = raw.frame.copy()
     if "row" not in frame:
         frame.insert(0, "row", np.arange(1, len(frame) + 1))
-    names = dict.fromkeys(name for column in ("protein_a", "protein_b") for name in frame[column])
+    names = dict.fromkeys(frame[["protein_a", "protein_b"]].to_numpy(object).ravel())
     if missing := [name for name in names if name not in lengths]:
         raise AnnotationError(
             f"How long {len(missing):,} proteins of {raw.name} are stands nowhere: "

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from esm2amp_core.annotations.region import AnnotationError
+from esm2amp_core.columns import recognise_columns
 from esm2amp_core.errors import PairError, quoted
 from esm2amp_core.explanation_files import PAIRS_TABLE
 from esm2amp_core.labelled import LABEL_COLUMNS, VALUES
@@ -15,6 +16,7 @@ from esm2amp_core.protein_files import read_packed
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import read_table
 
+MAX_ROWS = 10_000_000
 PREDICTION_COLUMNS = ("interacts", "prediction", "predicted", "published_prediction")
 
 
@@ -33,8 +35,7 @@ def truth_and_prediction(
     importances : Path
         The file they were read from.
     labels : Path, optional
-        Table with protein_a, protein_b and label (any of `LABEL_COLUMNS` but interacts); the order of the
-        two proteins does not matter.
+        Table with a column of labels (any of `LABEL_COLUMNS` but interacts) beside its pairs, in either order.
 
     Returns
     -------
@@ -67,13 +68,15 @@ def truth_and_prediction(
 def _read(path: Path, max_file_mb: float) -> pd.DataFrame:
     data = read_packed(path, max_file_mb=max_file_mb, error=AnnotationError)
     try:
-        frame = read_table(data, path.name, max_pairs=10_000_000, max_file_mb=max_file_mb).frame
+        raw = read_table(data, path.name, max_pairs=MAX_ROWS, max_file_mb=max_file_mb)
+        columns = recognise_columns(raw)
+        if not (columns.has_header and columns.protein_a and columns.protein_b):
+            raise PairError(f"{path.name} does not name its columns.",
+                            hint="Call them protein_a, protein_b and label.")
     except PairError as error:
         raise AnnotationError(error.message, hint=error.hint, details=error.details) from None
+    frame = raw.frame.rename(columns={columns.protein_a: "protein_a", columns.protein_b: "protein_b"})
     frame.columns = [column.strip().lower() for column in frame.columns]
-    if missing := {"protein_a", "protein_b"} - set(frame.columns):
-        raise AnnotationError(f"{path} has no column {quoted(min(missing))}.",
-                              hint="Name the columns protein_a, protein_b and label.")
     return frame
 
 
