@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from esm2amp_core.surrogates.card import Card
 
 OPTIONS = {"explainer", "bundle", "pairs", "validation", "sequences", "encoder", "label", "size", "seed",
-           "device", "allow_leaks", "max_pairs", "trials"}  # fmt: skip
+           "device", "allow_leaks", "max_pairs", "trials", "target"}  # fmt: skip
 """What goes with ``--explainer``; everything else speaks of classifiers."""
 
 
@@ -35,7 +35,7 @@ def check_options(context: typer.Context, explainer: str) -> None:
         raise UserError(f"--{wrong[0].replace('_', '-')} does not go with --explainer.",
                         hint="The second model is put into the model it explains.")
     if not explainer:
-        if wrong := sorted(given & {"bundle", "max_pairs", "trials"}):
+        if wrong := sorted(given & {"bundle", "max_pairs", "trials", "target"}):
             raise UserError(f"--{wrong[0].replace('_', '-')} goes with --explainer only.",
                             hint="Add --explainer ae_rf, or leave it out.")
         if missing := [name for name in ("validation", "output") if name not in given]:
@@ -45,8 +45,8 @@ def check_options(context: typer.Context, explainer: str) -> None:
 
 def train_explainer(
     kind: str, bundle: str, pairs: Path, validation: Path | None, sequences: Path | None, encoder: str,
-    label: str, size: list[str] | None, max_pairs: int, trials: int, seed: int, device: str, *,
-    allow_leaks: bool,
+    label: str, size: list[str] | None, max_pairs: int, trials: int, target: str, seed: int, device: str,
+    *, allow_leaks: bool,
 ) -> None:  # fmt: skip
     """Train a second model and put it into the model it explains; `encoder` may be a copy of its own."""
     from esm2amp_core.models.bundle import ModelBundle
@@ -55,7 +55,8 @@ def train_explainer(
     from esm2amp_core.training import explainers
 
     settings = explainers.ExplainerSettings(
-        kind=kind, sizes=options.read_sizes(size), max_pairs=max_pairs, trials=trials, seed=seed
+        kind=kind, sizes=options.read_sizes(size), max_pairs=max_pairs, trials=trials, target=target,
+        seed=seed,
     )
     installed = Settings.from_environment()
     folder = locate_bundle(bundle or installed.bundle, installed.bundle_folders)

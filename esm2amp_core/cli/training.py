@@ -42,6 +42,7 @@ def train(
     bundle: options.ExplainedBundle = "",
     max_pairs: options.ExplainerPairs = 40_000,
     trials: options.ExplainerTrials = 10,
+    target: options.ExplainerTarget = "labels",
 ) -> None:
     """Train a classifier on labelled pairs and make a model of it that everything here can use.
 
@@ -52,7 +53,7 @@ def train(
     explaining.check_options(context, explainer)
     if explainer:
         explaining.train_explainer(explainer, bundle, pairs, validation, sequences, encoder, label, size,
-                                   max_pairs, trials, seed, device, allow_leaks=allow_leaks)
+                                   max_pairs, trials, target, seed, device, allow_leaks=allow_leaks)
         return
     from esm2amp_core.training.bundling import check_new, train_bundle
     from esm2amp_core.training.recipe import Recipe

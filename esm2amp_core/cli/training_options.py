@@ -44,6 +44,9 @@ ExplainerKind = Annotated[
 ExplainedBundle = Annotated[str, typer.Option(help="With --explainer: the model it explains and goes into.")]
 ExplainerPairs = Annotated[int, typer.Option(min=10, help="With --explainer: training pairs at most.")]
 ExplainerTrials = Annotated[int, typer.Option(min=0, help="With ae_rf: settings of the forest to try.")]
+ExplainerTarget = Annotated[
+    str, typer.Option(help="With --explainer: labels (as published), or classifier: its calls.")
+]
 Label = Annotated[str, typer.Option(help="Column of the labels (1 interacts, 0 does not).")]
 AllowLeaks = Annotated[bool, typer.Option("--allow-leaks", help="Also if validation repeats training pairs.")]
 CopyEncoder = Annotated[

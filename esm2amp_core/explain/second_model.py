@@ -55,6 +55,7 @@ class SecondModelExplainer(Explainer):
         """Where the second model comes from and how good it is, for provenance."""
         card = self.surrogate.card
         return {"second_model": self.kind, "created": card.created, "files": dict(card.checksums),
+                "learned": card.training.get("target", "labels"),
                 "validation_auroc": card.metrics.get("validation", {}).get("auroc"),
                 "agreement_with_classifier": card.metrics.get("agreement"), "orders": "mean of both"}
 

@@ -37,6 +37,11 @@ FOLDS = 5
 """Where there is no validation table, one part in so many of the training pairs takes its place."""
 MOST_JUDGED = 20_000
 """Validation pairs at most: enough for an AUROC to within 0.005."""
+TARGETS = {
+    "labels": "whether a pair interacts, as published",
+    "classifier": "whether the classifier calls a pair interacting: nearer to what is to be explained",
+}
+"""What a second model learns to tell."""
 SIZES = {
     FOREST: ("hidden1", "hidden2", "latent", "trees", "leaves"),
     NETWORK: ("hidden1", "hidden2", "latent", "dense1", "dense2"),
@@ -61,6 +66,8 @@ class ExplainerSettings:
         Settings of the forest that are tried; 0 takes the defaults.
     epochs : int
         Of the autoencoder.
+    target : str
+        A key of `TARGETS`.
     seed : int
     """
 
@@ -69,12 +76,16 @@ class ExplainerSettings:
     max_pairs: int = 40_000
     trials: int = 10
     epochs: int = 20
+    target: str = "labels"
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in TITLES:
             raise UserError(f"There is no explainer {quoted(self.kind)} to train.",
                             hint=f"Choose {' or '.join(TITLES)}.")
+        if self.target not in TARGETS:
+            raise UserError(f"There is no target {quoted(self.target)}.",
+                            hint=f"Choose {' or '.join(TARGETS)}.")
         if unknown := sorted(set(self.sizes) - set(SIZES[self.kind])):
             raise UserError(f"{self.kind} has no size {quoted(unknown[0])}.",
                             hint=f"Known: {', '.join(SIZES[self.kind])}.")
@@ -136,7 +147,10 @@ def train_explainer(
         _vectors(train), sizes, of_autoencoder, device=choose_device(device), report=report
     ).cpu()
     latents = torch.from_numpy(autoencoder.encode_tokens(train.features))
-    data = Compressed(replace(train, features=latents), replace(valid, features=latents))
+    learnt = (train, valid)
+    if settings.target == "classifier":
+        learnt = tuple(_called(pairs, bundle, report) for pairs in learnt)
+    data = Compressed(*(replace(pairs, features=latents) for pairs in learnt))
     card = Card(
         kind=settings.kind, feature_set=manifest.feature_set, sizes=autoencoder.sizes,
         weights=manifest.checksums.get(WEIGHTS, ""), encoder_revision=manifest.encoder.revision,
@@ -145,7 +159,8 @@ def train_explainer(
     make = {FOREST: _forest, NETWORK: _network}[settings.kind]
     surrogate, sizes, learned = make(data, settings, card, autoencoder, choose_device(device), report)
     training = {
-        **(facts or {}), "data": prepared.facts, "n_pairs": len(train), "n_validation_pairs": len(valid),
+        **(facts or {}), "data": prepared.facts, "target": settings.target,
+        "n_pairs": len(train), "n_validation_pairs": len(valid),
         "limitations": list(prepared.limitations), "seed": settings.seed,
         "autoencoder": {**asdict(of_autoencoder),
                         "restored_share_of_variance": restored_share(autoencoder, _vectors(valid))},
@@ -204,13 +219,25 @@ def _figures(
 ) -> dict[str, Any]:
     """How good the second model is, and how far it ranks pairs as the classifier does."""
     said, truth = surrogate.symmetric_outputs(data.rows(data.valid)), _labels(valid)
+    probabilities = said if surrogate.card.kind == FOREST else sigmoid(said)
     logits = product_logits(bundle, valid, report=report)
     return {
-        "validation": measure(truth, said if surrogate.card.kind == FOREST else sigmoid(said)),
+        "validation": measure(truth, probabilities),
+        "auroc_of_target": foresting.auroc(probabilities, _labels(data.valid)),
         "classifier_auroc": foresting.auroc(bundle.probabilities(logits), truth),
         "agreement": float(spearmanr(said, logits).statistic),
         "agreement_is": "rank correlation (Spearman) with the classifier's logits, validation pairs",
     }
+
+
+def _called(pairs: LabelledPairs, bundle: ModelBundle, report: Report) -> LabelledPairs:
+    """The same pairs, labelled with the classifier's calls."""
+    probabilities = bundle.probabilities(product_logits(bundle, pairs, report=report))
+    calls = torch.from_numpy((probabilities >= bundle.manifest.threshold).astype(np.float32))
+    if calls.min() == calls.max():
+        raise UserError(f"{bundle.manifest.name} calls all of the pairs alike: there is nothing to learn.",
+                        hint="Train the second model on the labels.")
+    return replace(pairs, labels=calls)
 
 
 def _drawn(pairs: LabelledPairs, most: int, seed: int) -> LabelledPairs:
