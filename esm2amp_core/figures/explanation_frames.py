@@ -32,6 +32,12 @@ def matrix_table(matrix: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
+def swarm_table(values: np.ndarray, pairs: pd.DataFrame, tokens: tuple[str, ...]) -> pd.DataFrame:
+    """One line per pair, with a method's value for each token."""
+    about = pairs[["row", "protein_a", "protein_b", "probability", "interacts"]].reset_index(drop=True)
+    return pd.concat([about, pd.DataFrame(values, columns=list(tokens))], axis=1)
+
+
 def residue_table(part: Explanation, pair: PairTokens, sequences: tuple[str, str]) -> pd.DataFrame:
     """One line per residue of both proteins."""
     frames = []

@@ -79,11 +79,17 @@ def named_heatmap(
     matrix: np.ndarray, names: Sequence[str], *, limit: float = 1.0
 ) -> go.Figure:
     """A small square table of numbers from -limit to limit, each written into its cell."""
+    names = list(names)
     figure = go.Figure()
     figure.add_heatmap(
-        z=matrix, x=list(names), y=list(names), colorscale=DIVERGING, zmin=-limit, zmax=limit,
-        xgap=2, ygap=2, texttemplate="%{z:.2f}", colorbar={"thickness": 12, "outlinewidth": 0},
+        z=matrix, x=names, y=names, colorscale=DIVERGING, zmin=-limit, zmax=limit, xgap=2, ygap=2,
+        colorbar={"thickness": 12, "outlinewidth": 0},
         hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+    )  # fmt: skip
+    cells = [(x, y, matrix[j, i]) for j, y in enumerate(names) for i, x in enumerate(names)]
+    figure.add_scatter(
+        x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], mode="text", hoverinfo="skip",
+        text=["–" if np.isnan(value) else f"{value:.2f}" for _, _, value in cells], showlegend=False,
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, tickangle=-30)

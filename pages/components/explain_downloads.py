@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core import exports
+from esm2amp_core.workspace import Workspace
 from pages.components.explain_reading import View
 
 MIMES = {"csv": "text/csv", "svg": "image/svg+xml", "png": "image/png"}
@@ -43,14 +44,28 @@ def caption_and_files(
         picture_files(view, name, table, drawings)
 
 
-def show_all_files(view: View) -> None:
-    """Everything that was computed, as one archive."""
+def show_all_files(workspace: Workspace, view: View) -> None:
+    """The report, and everything that was computed as one archive."""
+    st.download_button(
+        "Download the whole report (HTML)", data=lambda: _report(workspace, view), mime="text/html",
+        file_name=f"{stem_of(view)}.html", on_click="ignore", icon=":material/description:", type="primary",
+        key="file-report", help="One page with every picture, the numbers behind it and how to run it again.",
+    )  # fmt: skip
     st.download_button(
         "Download all numbers (ZIP)", data=lambda: zipped(view.folder.folder),
         file_name=f"{stem_of(view)}_numbers.zip", mime="application/zip", on_click="ignore",
         icon=":material/folder_zip:", key="file-all",
         help="Each method's arrays (.npz) and table (.csv), the pairs, and how all of it was made.",
     )  # fmt: skip
+
+
+def _report(workspace: Workspace, view: View) -> bytes:
+    from esm2amp_core.explanation_report.report import pair_report, write_report  # Matplotlib loads slowly
+
+    proteins = workspace.inputs(view.job.id).proteins
+    if view.is_pair:
+        return pair_report(view.folder, int(view.chosen), proteins)
+    return write_report(view.folder, proteins)
 
 
 def zipped(folder: Path) -> bytes:

@@ -9,9 +9,12 @@ from esm2amp_core.figures import explanation_frames as frames
 from esm2amp_core.figures import explanation_parts as parts_of
 from esm2amp_core.figures.explanation_bars import Panel, importance_bars, waterfall
 from esm2amp_core.figures.explanation_heatmap import token_heatmap
+from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm
 from esm2amp_core.figures.explanation_track import sequence_track
+from pages.components import explain_drawings as drawn
 from pages.components.explain_downloads import caption_and_files, picture_files
-from pages.components.explain_reading import View
+from pages.components.explain_drawings import drawings
+from pages.components.explain_reading import View, all_values
 from pages.components.explain_selection import chosen_tokens, clickable_chart
 from pages.components.text import literal
 
@@ -45,7 +48,7 @@ def show_tracks(view: View) -> None:
              f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
     table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue
              else lambda: frames.token_table({method: view.parts[method]}, view.pair))
-    caption_and_files(view, words, "sequences", table)
+    caption_and_files(view, words, "sequences", table, drawings(drawn.tracks, view, method))
 
 
 def show_bars(view: View, unfaithful: set[str]) -> None:
@@ -62,7 +65,8 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
                   "random order does, so for this pair nothing should be read from it. ")
-    caption_and_files(view, words + SET, "importance", lambda: frames.token_table(view.parts, view.pair))
+    caption_and_files(view, words + SET, "importance", lambda: frames.token_table(view.parts, view.pair),
+                      drawings(drawn.bars, view))
     with st.expander("What each method shows, and what it does not"):
         told = [METHODS[method] for method in view.parts]
         st.markdown("\n".join(f"- **{method.title}.** {method.shows} {method.not_shown}" for method in told))
@@ -96,7 +100,8 @@ def show_matrix(view: View, part: Explanation) -> None:
             key="matrix", alt="Attention: how much each segment takes from each other one",
         )  # fmt: skip
         caption_and_files(view, METHODS[part.method].shows, "attention",
-                          lambda: frames.matrix_table(matrix, view.pair.tokens))
+                          lambda: frames.matrix_table(matrix, view.pair.tokens),
+                          drawings(drawn.matrix, matrix, view.pair, _layer_words(layer, len(layers))))
 
 
 def show_waterfall(view: View) -> None:
@@ -112,7 +117,28 @@ def show_waterfall(view: View) -> None:
         key="waterfall", alt="From the base value over the segments to the score",
     )  # fmt: skip
     caption_and_files(view, f"{METHODS[method].shows} {TOLD_APART}{METHODS[method].not_shown}", "waterfall",
-                      lambda: frames.token_table({method: part}, view.pair))
+                      lambda: frames.token_table({method: part}, view.pair),
+                      drawings(drawn.steps, part, view.pair))
+
+
+def show_swarm(view: View) -> None:
+    """Every pair as a point, by one method."""
+    method = st.segmented_control("Method", list(view.parts), default=next(iter(view.parts)), required=True,
+                                  key="explain-swarm", format_func=lambda key: METHODS[key].title)
+    values, pairs = all_values(view.folder, method)[view.positions], view.folder.pairs.iloc[view.positions]
+    called = pairs["interacts"].fillna(False).to_numpy(dtype=bool)
+    clickable_chart(
+        beeswarm(values, view.pair, rows=pairs["row"].tolist(), called=called,
+                 signed=METHODS[method].signed, chosen=chosen_tokens(view.pair)),
+        key="swarm", alt="What the method says of each segment, a point per pair",
+    )  # fmt: skip
+    some = f"Drawn are {MOST_PAIRS:,} of {len(values):,} pairs. " if len(values) > MOST_PAIRS else ""
+    caption_and_files(
+        view, f"One point per pair and segment. {some}A segment's number is its place in its own protein; "
+        f"what stands there differs from pair to pair. {METHODS[method].not_shown}", "swarm",
+        lambda: frames.swarm_table(values, pairs, view.pair.tokens),
+        drawings(drawn.swarm, values, view.pair, method, called),
+    )  # fmt: skip
 
 
 def show_interactions(view: View, part: Explanation) -> None:
@@ -125,7 +151,8 @@ def show_interactions(view: View, part: Explanation) -> None:
                           template="{row}<br>with {column}<br>{value}"),
             key="interactions", alt="How much each two segments do together beyond what each does alone",
         )  # fmt: skip
-        picture_files(view, "interactions", lambda: frames.matrix_table(matrix, view.pair.tokens))
+        picture_files(view, "interactions", lambda: frames.matrix_table(matrix, view.pair.tokens),
+                      drawings(drawn.interactions, matrix, view.pair))
     with right:
         st.caption("What two segments add to the score together, beyond what each of them adds alone. Blue: "
                    "together they speak more for the interaction than apart; orange: less, for instance "

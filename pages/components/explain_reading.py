@@ -73,7 +73,7 @@ def open_folder(workspace: Workspace, job: Job) -> ExplanationFolder:
         If it is not there, or damaged.
     """
     folder = workspace.explanation_folder(job.id)
-    return _folder(str(folder), _changed(folder))
+    return _folder(str(folder), changed_at(folder))
 
 
 def groups_of(folder: ExplanationFolder) -> dict[str, list[int]]:
@@ -91,7 +91,7 @@ def open_view(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen:
     JobError
         If there is no such row, or the folder is damaged.
     """
-    changed = _changed(folder.folder)
+    changed = changed_at(folder.folder)
     rows = folder.pairs["row"].tolist()
     if chosen in GROUPS:
         positions = groups_of(folder)[chosen]
@@ -111,10 +111,10 @@ def open_view(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen:
 
 def all_values(folder: ExplanationFolder, method: str) -> np.ndarray:
     """What a method says of every pair's tokens: ndarray, shape=(N, 2T)."""
-    return _values(str(folder.folder), _changed(folder.folder), method)
+    return _values(str(folder.folder), changed_at(folder.folder), method)
 
 
-def _changed(folder: Path) -> int:
+def changed_at(folder: Path) -> int:
     """When the explanation was written; part of the keys, so that one written anew is read anew."""
     try:
         return (folder / SUMMARY).stat().st_mtime_ns

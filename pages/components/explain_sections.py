@@ -13,11 +13,14 @@ from pages.components.explain_pictures import (
     show_bars,
     show_interactions,
     show_matrix,
+    show_swarm,
     show_tracks,
     show_waterfall,
 )
+from pages.components.explain_provenance import show_provenance
 from pages.components.explain_reading import View, open_folder, open_view
 from pages.components.explain_selection import show_selection
+from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
 from pages.components.text import literal
 
@@ -33,12 +36,12 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
     with error_boundary():
         job = workspace.jobs.get(job_id)
         view = open_view(workspace, job, open_folder(workspace, job), chosen)
-        unfaithful: set[str] = set()
+        unfaithful = unfaithful_methods(view)
         st.markdown(_first_words(view, unfaithful))
         if view.is_pair:
             show_tracks(view)
         show_selection(view)
-        sections = sections_of(view, unfaithful)
+        sections = sections_of(workspace, view, unfaithful)
         tabs = st.tabs(list(sections), key="explain-section", on_change="rerun")
         for tab, show in zip(tabs, sections.values(), strict=True):
             if tab.open:
@@ -46,7 +49,9 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
                     show()
 
 
-def sections_of(view: View, unfaithful: set[str]) -> dict[str, Callable[[], None]]:
+def sections_of(
+    workspace: Workspace, view: View, unfaithful: set[str]
+) -> dict[str, Callable[[], None]]:
     """What can be drawn of what is there: decided by the axes of the numbers, not by the methods' names."""
     sections: dict[str, Callable[[], None]] = {"Which segments matter": lambda: show_bars(view, unfaithful)}
     for part in view.parts.values():
@@ -56,6 +61,11 @@ def sections_of(view: View, unfaithful: set[str]) -> dict[str, Callable[[], None
             sections["Working together"] = lambda part=part: show_interactions(view, part)
     if any(parts_of.is_additive(part) for part in view.parts.values()):
         sections["Step by step to the score"] = lambda: show_waterfall(view)
+    if not view.is_pair:
+        sections["Pair by pair"] = lambda: show_swarm(view)
+    if has_tests(view):
+        sections["How far to trust it"] = lambda: show_trust(view)
+    sections["Files and settings"] = lambda: show_provenance(workspace, view)
     return sections
 
 

@@ -1,0 +1,221 @@
+"""How far an explanation can be trusted: its tests, in pictures and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.faithfulness import (
+    CONTROLS,
+    SIGNIFICANT,
+    Agreement,
+    Arrays,
+    Controls,
+    Faithfulness,
+    Randomisation,
+)
+from esm2amp_core.figures.explanation_heatmap import named_heatmap
+from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
+from pages.components import explain_drawings as drawn
+from pages.components.explain_downloads import caption_and_files
+from pages.components.explain_drawings import drawings
+from pages.components.explain_reading import View, changed_at
+from pages.components.text import count, literal, plain
+
+TESTS: dict[str, type[Arrays]] = {
+    "faithfulness": Faithfulness, "agreement": Agreement, "randomisation": Randomisation,
+    "controls": Controls,
+}  # fmt: skip
+Test = TypeVar("Test", bound=Arrays)
+
+
+def test_of(view: View, kind: type[Test]) -> Test | None:
+    """A test of the explanation, if it was made.
+
+    Raises
+    ------
+    JobError
+        If its file is damaged.
+    """
+    name = next(name for name, known in TESTS.items() if known is kind)
+    if not view.folder.has(name):
+        return None
+    return _read(str(view.folder.folder), changed_at(view.folder.folder), name, view.folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, ttl="10m")
+def _read(folder: str, changed: int, name: str, _folder: object) -> Arrays:
+    try:
+        return TESTS[name].from_arrays(_folder.arrays(name))
+    except (KeyError, ValueError, TypeError) as error:
+        raise JobError(f"{name}.npz of the explanation is damaged.",
+                       hint="Explain the pairs again.") from error
+
+
+def unfaithful_methods(view: View) -> set[str]:
+    """Methods whose order changes the score no more than a random one, for this pair or on average."""
+    found = test_of(view, Faithfulness)
+    if found is None:
+        return set()
+    better = found.better_than_random[_at(found.rows, view)] if view.is_pair else found.better_on_average
+    return {method for method, well in zip(found.methods, better, strict=True) if not well}
+
+
+def has_tests(view: View) -> bool:
+    """True where there is anything to show."""
+    return any(view.folder.has(name) for name in TESTS)
+
+
+def show_trust(view: View) -> None:
+    """Every test that was made."""
+    shown: dict[type[Arrays], Callable[[View, Arrays], None]] = {
+        Faithfulness: _faithfulness, Controls: _controls, Agreement: _agreement,
+        Randomisation: _randomisation,
+    }  # fmt: skip
+    for kind, show in shown.items():
+        test = test_of(view, kind)
+        if test is not None and (view.is_pair or kind is not Controls):
+            show(view, test)
+
+
+def _faithfulness(view: View, test: Faithfulness) -> None:
+    st.subheader("Does the score follow the explanation?", anchor=False)
+    which = [_at(test.rows, view)] if view.is_pair else [
+        i for i, row in enumerate(test.rows) if row in set(view.folder.pairs["row"].iloc[view.positions])]
+    titles = [_title(method) for method in test.methods]
+    panels = {"Taking segments away": ("deletion", "random_deletion"),
+              "Adding segments to an average pair": ("insertion", "random_insertion")}
+    curves = {panel: dict(zip(titles, getattr(test, own)[which].mean(axis=0), strict=True))
+              for panel, (own, _) in panels.items()}
+    random = {panel: getattr(test, name)[which].mean(axis=0) for panel, (_, name) in panels.items()}
+    _chart(removal_curves(curves, random), "removal", "The score as segments are taken away or added")
+    rows = test.rows[which]
+    caption_and_files(
+        view, "Segments are left out, or come in, one after the other, those that a method calls most "
+        "important first. A faithful method leaves the grey band of random orders early. It tests the "
+        "explanation against the model, not the model against biology.", "faithfulness",
+        lambda: test.frame().loc[lambda frame: frame["row"].isin(rows)],
+        drawings(drawn.removal, curves, random),
+    )  # fmt: skip
+    st.markdown("\n".join(f"- {line}" for line in _faithful_words(view, test)))
+
+
+def _faithful_words(view: View, test: Faithfulness) -> list[str]:
+    if view.is_pair:
+        p_values = test.p_values[_at(test.rows, view)]
+    else:
+        p_values = test.mean_p_values
+    lines = []
+    for method, p in zip(test.methods, p_values, strict=True):
+        if np.isnan(p):
+            verdict = "cannot be tested: the score lies too near to that of an average pair"
+        elif method in unfaithful_methods(view):
+            verdict = f"no better than random orders (p = {p:.2g}); read nothing from it here"
+        else:
+            verdict = f"better than random orders (p = {p:.2g})"
+        lines.append(f"**{_title(method)}**: {verdict}.")
+    return lines
+
+
+def _controls(view: View, test: Controls) -> None:
+    st.subheader("Would decoys score as high?", anchor=False)
+    titles = [plain(CONTROLS.get(kind, kind)) for kind in test.kinds]
+    nulls = dict(zip(titles, test.null_probabilities, strict=True))
+    _chart(controls_histogram(nulls, test.probability), "controls",
+           "Probabilities of decoys, with the pair's own")  # fmt: skip
+    n = test.null_logits.shape[1]
+    said = []
+    for title, null, p in zip(titles, test.null_logits, test.p_values, strict=True):
+        reached = int((null >= test.logit).sum())
+        tail = "the pair stands out" if p <= SIGNIFICANT else "the pair does not stand out"
+        said.append(f"- **{title}**: {reached} of {count(n, 'decoy')} score at least as high "
+                    f"(p = {p:.2g}); {tail}.")
+    st.markdown("\n".join(said))
+    caption_and_files(
+        view, "Decoys cannot interact for what the two proteins are: their residues are in random order, or "
+        "they are random proteins of the same length. A score that decoys reach as well says little about "
+        "these two proteins.", "controls", test.frame, drawings(drawn.controls, nulls, test.probability),
+    )  # fmt: skip
+    if len(test.methods):
+        st.markdown(_standing_out(test))
+
+
+def _standing_out(test: Controls) -> str:
+    """Segments that matter more than any segment of nearly all decoys."""
+    lines = []
+    for method, p_values in zip(test.methods, test.token_p_values, strict=True):
+        worst = p_values.max(axis=0)
+        found = [token for token, p in zip(test.tokens, worst, strict=True) if p <= SIGNIFICANT]
+        lines.append(f"- **{_title(method)}**: {', '.join(found) if found else 'none'}")
+    words = "Segments that matter more than any segment of 95 in 100 decoys of every kind:"
+    return "\n".join([words, *lines])
+
+
+def _agreement(view: View, test: Agreement) -> None:
+    if len(test.methods) < 2:
+        return
+    st.subheader("Do the methods agree?", anchor=False)
+    matrix = test.correlations[_at(test.rows, view)] if view.is_pair else test.mean
+    titles = [_title(method) for method in test.methods]
+    _chart(named_heatmap(matrix, titles), "agreement",
+           "Rank correlation between the methods")
+    rows = [_at(test.rows, view)] if view.is_pair else range(len(test.rows))
+    caption_and_files(
+        view, "1: two methods put the segments in the same order; 0: their orders have nothing in common. "
+        "Methods may agree and all be wrong about the biology, and those that explain second models (forest, "
+        "network) need not agree with the others.", "agreement",
+        lambda: test.frame().loc[lambda frame: frame["row"].isin(test.rows[list(rows)])],
+        drawings(drawn.agreement, matrix, titles),
+    )  # fmt: skip
+
+
+def _randomisation(view: View, test: Randomisation) -> None:
+    st.subheader("Would an untrained model explain it the same way?", anchor=False)
+    lines = []
+    for method, mean, passes, reason in zip(test.methods, test.mean, test.passes, test.reasons, strict=True):
+        if np.isnan(mean):
+            verdict = f"not checked: {literal(reason) or 'nothing to compare'}"
+        elif passes:
+            verdict = f"different from that of the true model (rank correlation {mean:.2f}), as it should be"
+        else:
+            verdict = (f"much like that of the true model (rank correlation {mean:.2f}): it reflects the "
+                       "proteins more than what was learned")
+        lines.append(f"- **{_title(method)}**: {verdict}")
+    st.markdown("\n".join(lines))
+    caption_and_files(
+        view, "The model's weights are shuffled and the pairs are explained anew. An explanation that stays "
+        "the same tells nothing of what was learned.", "randomisation", test.frame,
+    )  # fmt: skip
+
+
+def _at(rows: np.ndarray, view: View) -> int:
+    """Position of the view's pair among the tested ones."""
+    found = np.flatnonzero(rows == view.scored["row"])
+    if not len(found):
+        raise JobError(f"Row {view.scored['row']} has no tests of its explanation.",
+                       hint="Explain the pairs again.")
+    return int(found[0])
+
+
+def _title(method: str) -> str:
+    return METHODS[method].title if method in METHODS else plain(method)
+
+
+def _chart(figure: object, key: str, alt: str) -> None:
+    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
+
+
+def method_table(view: View) -> pd.DataFrame:
+    """One line per method: its scale, what it starts from, what it checked."""
+    checks = view.folder.summary["methods"]
+    return pd.DataFrame([
+        {"Method": _title(method), "Largest error of its own check": ", ".join(
+            f"{plain(name)} {value:.2g}" for name, value in about.get("largest", {}).items()) or "–"}
+        for method, about in checks.items()
+    ])  # fmt: skip
