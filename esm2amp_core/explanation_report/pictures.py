@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.evidence import no_better_than_random, tests_of
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import (
@@ -54,9 +55,12 @@ def position_of(folder: ExplanationFolder, row: int) -> int:
     return folder.pairs["row"].tolist().index(row)
 
 
-def side_by_side(parts: Mapping[str, Explanation], pair: PairTokens) -> Figure:
-    """Importance of each token by every method."""
-    return token_bars([_bars(part, METHODS[method].title) for method, part in parts.items()], pair)
+def side_by_side(
+    parts: Mapping[str, Explanation], pair: PairTokens, *, muted: Collection[str] = ()
+) -> Figure:
+    """Importance of each token by every method; `muted` ones are grey."""
+    return token_bars([_bars(part, METHODS[method].title)._replace(muted=method in muted)
+                       for method, part in parts.items()], pair)  # fmt: skip
 
 
 def figures_of_method(part: Explanation, pair: PairTokens) -> dict[str, Figure]:
@@ -102,9 +106,11 @@ def figures_of_pair(folder: ExplanationFolder, row: int) -> dict[str, Figure]:
     position = position_of(folder, row)
     pair = pair_of(folder, position)
     parts = {method: part_of(folder.explanation(method), [position]) for method in folder.methods}
-    found = {"bars": side_by_side(parts, pair)}
+    found = {"bars": side_by_side(parts, pair, muted=no_better_than_random(folder, row))}
     for method, part in parts.items():
         found |= {f"{method}_{name}": figure for name, figure in figures_of_method(part, pair).items()}
+    for test in tests_of(folder, row):
+        found |= {name: figure for name, (figure, _) in test.figures.items()}
     return found
 
 

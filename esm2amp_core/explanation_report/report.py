@@ -13,6 +13,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.evidence import (
+    NO_BETTER,
+    NO_BETTER_ON_AVERAGE,
+    Test,
+    no_better_than_random,
+    tests_of,
+)
 from esm2amp_core.explanation_report.page import render
 from esm2amp_core.explanation_report.pictures import (
     GROUPS,
@@ -88,6 +95,7 @@ class Section:
     segments: tuple[Segment, ...] = ()
     signed: bool = False
     checks: tuple[tuple[str, str, str], ...] = ()
+    warning: str = ""
 
 
 def write_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> bytes:
@@ -129,8 +137,10 @@ def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Prot
     scored, pair = folder.pairs.iloc[position], pair_of(folder, position)
     parts = {method: part_of(folder.explanation(method), [position]) for method in folder.methods}
     sequences = {side: proteins[name].sequence for side, name in zip("AB", pair.names, strict=True)}
-    overview = _picture("bars", side_by_side(parts, pair), "Each method with a scale of its own; bars above "
-                        "zero speak for the interaction, below zero against it.")  # fmt: skip
+    muted = no_better_than_random(folder, row)
+    caption = ("Each method with a scale of its own; bars above zero speak for the interaction, below zero "
+               "against it. Grey: no better than random on this pair.")
+    overview = _picture("bars", side_by_side(parts, pair, muted=muted), caption)
     return render(
         title=f"Why this score? {pair.names[0]} and {pair.names[1]}",
         subtitle=" · ".join(f"{name}: {length:,} residues" for name, length in
@@ -138,7 +148,9 @@ def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Prot
         verdict=_verdict(scored, folder.summary["model"]),
         overview=overview if len(parts) > 1 else None,
         overview_words="Where methods agree, a segment matters to the model whichever way it is asked.",
-        sections=[_section_of_pair(part, pair, sequences) for part in parts.values()],
+        sections=[_section_of_pair(part, pair, sequences, NO_BETTER if method in muted else "")
+                  for method, part in parts.items()],
+        tests=[_shown(test) for test in tests_of(folder, row)],
         **_common(folder, folder.pairs.iloc[[position]], proteins),
     )
 
@@ -154,9 +166,10 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
     groups = groups_of(folder)
     counts = [f"{len(which):,} {GROUPS[name].lower()}" for name, which in groups.items() if name != "all"]
     title = f"Why these scores? {folder.summary['title'] or 'Explained pairs'}"
-    sections = []
+    sections, muted = [], no_better_than_random(folder, None)
     for method in folder.methods:  # one at a time: attention of many pairs is large
-        sections.append(_section_of_averages(folder.explanation(method), folder))
+        warning = NO_BETTER_ON_AVERAGE if method in muted else ""
+        sections.append(_section_of_averages(folder.explanation(method), folder, warning))
     left_out = folder.summary["left_out"]
     verdict = [f"{len(folder.pairs):,} pairs: {', '.join(counts)}.",
                "Means over pairs tell what the model looks at in general, not why one pair got its score."]
@@ -164,7 +177,8 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
         verdict.append(f"{len(left_out):,} rows could not be explained.")
     return render(
         title=title, subtitle=f"Model: {folder.summary['model']['title']}", verdict=verdict,
-        overview=None, overview_words="", sections=sections, **_common(folder, folder.pairs, proteins),
+        overview=None, overview_words="", sections=sections,
+        tests=[_shown(test) for test in tests_of(folder, None)], **_common(folder, folder.pairs, proteins),
     )  # fmt: skip
 
 
@@ -179,7 +193,6 @@ def _common(
                   "limitations": list(model.get("limitations", ()))},
         "missing": [(METHODS[name].title if name in METHODS else name, reason)
                     for name, reason in summary["unavailable"].items()],
-        "tests": [],
         "provenance": provenance(summary),
         "rerun": {"command": rerun.command, "pairs_name": PAIRS_FILE, "fasta_name": FASTA_FILE,
                   "pairs_link": _link("text/csv", rerun.pairs),
@@ -199,7 +212,9 @@ def _verdict(scored: pd.Series, model: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _section_of_pair(part: Explanation, pair: PairTokens, sequences: Mapping[str, str]) -> Section:
+def _section_of_pair(
+    part: Explanation, pair: PairTokens, sequences: Mapping[str, str], warning: str
+) -> Section:
     about = METHODS[part.method]
     caption = dict(CAPTIONS)
     if has_residues(part):
@@ -209,11 +224,11 @@ def _section_of_pair(part: Explanation, pair: PairTokens, sequences: Mapping[str
     return Section(
         about.title, about.shows, about.not_shown, pictures, settings_words(part.settings),
         segments=tuple(_top_segments(part, pair, sequences)), checks=tuple(check_rows(part)),
-        signed=about.signed,
+        signed=about.signed, warning=warning,
     )  # fmt: skip
 
 
-def _section_of_averages(explanation: Explanation, folder: ExplanationFolder) -> Section:
+def _section_of_averages(explanation: Explanation, folder: ExplanationFolder, warning: str) -> Section:
     about = METHODS[explanation.method]
     captions = {**CAPTIONS, **{f"heatmap_{name}": CAPTIONS["heatmap"] for name in GROUPS}}
     pictures = [_picture(f"{explanation.method}-{name}", figure, captions[name])
@@ -223,7 +238,7 @@ def _section_of_averages(explanation: Explanation, folder: ExplanationFolder) ->
         [(title, _, meaning)] = check_rows(_one_check(explanation, name))
         rows.append((title, number(float(np.max(np.abs(values)))), f"The largest of all pairs. {meaning}"))
     return Section(about.title, about.shows, about.not_shown, pictures, settings_words(explanation.settings),
-                   checks=tuple(rows))
+                   checks=tuple(rows), warning=warning)
 
 
 def _one_check(explanation: Explanation, name: str) -> Explanation:
@@ -244,6 +259,12 @@ def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, s
             sequences[token[0]][ends[0] - 1 : ends[1]] if ends else "stands for no residues",
         ))  # fmt: skip
     return found
+
+
+def _shown(test: Test) -> dict[str, Any]:
+    pictures = [_picture(name, figure, caption) for name, (figure, caption) in test.figures.items()]
+    return {"title": test.title, "lines": test.lines, "pictures": pictures, "header": test.header,
+            "rows": test.rows, "numbers": test.numbers}
 
 
 def _picture(name: str, figure: Figure, caption: str) -> Picture:

@@ -53,12 +53,11 @@ def rerun_of(folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[s
     """
     summary = folder.summary
     model, settings = summary["model"], summary["settings"]
-    chosen = {"--method": ",".join(folder.methods), "--bundle": model["name"],
-              "--baseline": settings["baseline"], "--seed": settings["seed"],
-              "--precision": model["precision"], "--device": model["device"], "--output": FOLDER}  # fmt: skip
-    if settings.get("coalitions"):
-        chosen["--coalitions"] = settings["coalitions"]
-    words = [word for option, value in chosen.items() for word in (option, str(value))]
+    chosen = {"method": ",".join(folder.methods), "bundle": model["name"], "precision": model["precision"],
+              "device": model["device"], "output": FOLDER}
+    # A setting of 0 leaves a number to the program, which chooses the same again; the seed is named always.
+    chosen |= {name: value for name, value in settings.items() if value or name == "seed"}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in chosen.items()]
     table = pairs[["protein_a", "protein_b"]].reset_index(drop=True)
     for side in "ab":
         table[f"sequence_{side}"] = [proteins[name].sequence for name in table[f"protein_{side}"]]

@@ -16,6 +16,7 @@ from esm2amp_core.plots.paper import (
     DOUBLE_MM,
     FOR,
     GRID,
+    MUTED,
     NOT_CALLED,
     PLAIN,
     POINTS,
@@ -40,12 +41,15 @@ class Bars(NamedTuple):
     unit : str
     signed : bool
         Bars above zero speak for the interaction, below against it.
+    muted : bool
+        True where nothing should be read from it: its bars are grey.
     """
 
     title: str
     values: np.ndarray
     unit: str
     signed: bool
+    muted: bool = False
 
 
 class Steps(NamedTuple):
@@ -68,8 +72,8 @@ def token_bars(methods: Sequence[Bars], pair: PairTokens, *, width_mm: float = S
     """One panel per method, tokens in the same places, each with its own scale."""
     figure = new_figure(width_mm, 12 + 21 * len(methods))
     panels = figure.subplots(len(methods), sharex=True, squeeze=False)[:, 0]
-    for axes, (title, values, unit, signed) in zip(panels, methods, strict=True):
-        colours = np.where(values >= 0, FOR, AGAINST) if signed else PLAIN
+    for axes, (title, values, unit, signed, muted) in zip(panels, methods, strict=True):
+        colours = MUTED if muted else np.where(values >= 0, FOR, AGAINST) if signed else PLAIN
         axes.bar(range(len(values)), np.nan_to_num(values), 0.78, color=colours, linewidth=0)
         axes.axhline(0, color=SOFT, linewidth=0.5)
         axes.axvline(border(pair), **LINE)

@@ -27,7 +27,7 @@ FOR, AGAINST, PLAIN = "#1f6fad", "#d9641a", "#4b6478"
 CALLED, NOT_CALLED = "#009e73", "#7d8a96"
 SIGNED = LinearSegmentedColormap.from_list(
     "against_for", ("#8a3a00", AGAINST, "#f8d3b8", "#ffffff", "#c6ddf0", FOR, "#0b3c69"))
-MISSING = "#e3e6e9"
+MISSING, MUTED = "#e3e6e9", "#b4bcc4"
 LONGEST_NAME = 18
 """Letters of a name that fit beside half a picture of one column."""
 STYLE = {

@@ -1,0 +1,151 @@
+"""What tells whether explanations can be believed, as far as a folder holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.words import number
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.faithfulness import CONTROLS, Agreement, Arrays, Controls, Faithfulness, Randomisation
+from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
+from esm2amp_core.plots.matrices import agreement_matrix
+
+Found = TypeVar("Found", bound=Arrays)
+NO_BETTER = "On this pair this method does no better than random orders of segments: do not build on it."
+NO_BETTER_ON_AVERAGE = "Over these pairs this method does no better than random orders of segments."
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test of explanations: what it says, its figures by name, its table."""
+
+    title: str
+    lines: list[str]
+    figures: dict[str, tuple[Figure, str]] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    numbers: tuple[int, ...] = ()
+
+
+def no_better_than_random(folder: ExplanationFolder, row: int | None) -> list[str]:
+    """Methods that tell nothing of a pair, or of all pairs (None), as far as that was tested."""
+    found = _read(folder, Faithfulness)
+    if found is None:
+        return []
+    better = found.better_on_average if row is None else found.better_than_random[_at(found.rows, row)]
+    return [method for method, good in zip(found.methods, better, strict=True) if not good]
+
+
+def tests_of(folder: ExplanationFolder, row: int | None) -> list[Test]:
+    """Tests of what is said of one pair, or of all pairs (None).
+
+    Raises
+    ------
+    JobError
+        If a file of the folder is damaged.
+    """
+    makers = ((Faithfulness, _faithfulness), (Agreement, _agreement), (Randomisation, _randomisation),
+              (Controls, _controls))  # fmt: skip
+    found = ((make, _read(folder, noun)) for noun, make in makers)
+    return [make(arrays, row) for make, arrays in found if arrays is not None]
+
+
+def _faithfulness(found: Faithfulness, row: int | None) -> Test:
+    titles = _titles(found.methods)
+    lines = ["Segments are taken away, or added to nothing, the most important first. A good explanation "
+             "makes the score change sooner than random orders do; its score is above 0."]
+    if row is None:
+        rows = [(title, number(score), f"{number(low)} to {number(high)}", number(p), _yes(good))
+                for title, score, low, high, p, good in
+                zip(titles, found.mean_score, found.mean_low, found.mean_high, found.mean_p_values,
+                    found.better_on_average, strict=True)]  # fmt: skip
+        return Test("Do the explanations hold?", lines, header=(
+            "Method", "Mean score", "95 % interval", "p", "Better than random"), rows=rows, numbers=(1, 2, 3))
+    i = _at(found.rows, row)
+    panels = []
+    for name, curves, random in (("Deletion", found.deletion, found.random_deletion),
+                                 ("Insertion", found.insertion, found.random_insertion)):  # fmt: skip
+        by_title = dict(zip(titles, curves[i], strict=True))
+        panels.append(Curves(name, np.arange(curves.shape[2]), by_title, Band(*random[i])))
+    low, high = found.random_score[i]
+    rows = [(title, number(score), number(p), _yes(good)) for title, score, p, good in
+            zip(titles, found.score[i], found.p_values[i], found.better_than_random[i], strict=True)]
+    lines.append(f"The central 95 % of {found.n_orders:,} random orders score from {number(low)} to "
+                 f"{number(high)}.")
+    caption = "Left: segments are taken away. Right: they are added. Grey: 95 % of random orders."
+    return Test(
+        "Do the explanations hold?", lines,
+        {"faithfulness": (faithfulness_curves(panels, unit="logit", step_unit="segments changed"), caption)},
+        ("Method", "Score", "p", "Better than random"), rows, (1, 2),
+    )  # fmt: skip
+
+
+def _agreement(found: Agreement, row: int | None) -> Test:
+    matrix = found.mean if row is None else found.correlations[_at(found.rows, row)]
+    caption = "Rank correlation of the segments' importance: 1 the same order, 0 unrelated, −1 reversed."
+    words = ("Methods that ask the same model in different ways and agree support each other; those of a "
+             "second model may well differ.")
+    return Test("Do the methods agree?", [words],
+                {"agreement": (agreement_matrix(matrix, _titles(found.methods)), caption)})  # fmt: skip
+
+
+def _randomisation(found: Randomisation, row: int | None) -> Test:
+    if row is None or row not in found.rows:  # only some of many pairs are checked
+        values = found.mean
+    else:
+        own = found.correlations[:, :, _at(found.rows, row)]
+        known = np.isfinite(own)
+        sums = np.where(known, own, 0).sum(axis=1)
+        values = np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)
+    rows = [(title, number(value), reason or ("–" if value != value else ""))
+            for title, value, reason in zip(_titles(found.methods), values, found.reasons, strict=True)]
+    return Test("Would they say it of a model that learned nothing?", [
+        "Rank correlation with the explanation of the same model after its weights were shuffled: near 0 is "
+        "right; near 1, a method shows the input rather than what the model learned."],
+        header=("Method", "Rank correlation", "Not checked because"), rows=rows, numbers=(1,))  # fmt: skip
+
+
+def _controls(found: Controls, row: int | None) -> Test:
+    words = [CONTROLS.get(kind, kind) for kind in found.kinds]
+    decoys = dict(zip(words, found.null_probabilities, strict=True))
+    rows = [(name, f"{len(values):,}", number(float(np.median(values))), number(p))
+            for (name, values), p in zip(decoys.items(), found.p_values, strict=True)]
+    caption = "Probabilities of decoys; the dashed line is this pair."
+    return Test(
+        "Would any protein do?",
+        ["The pair beside decoys that resemble it. p is the share of decoys that reach its score: where it "
+         "is large, the score says little about these two proteins."],
+        {"controls": (controls_histogram(decoys, found.probability), caption)},
+        ("Decoys", "Number", "Median probability", "p"), rows, (1, 2, 3),
+    )  # fmt: skip
+
+
+def _read(folder: ExplanationFolder, noun: type[Found]) -> Found | None:
+    """Contents of the file that bears the noun's name; None where there is none."""
+    name = noun.__name__.lower()
+    if not folder.has(name):
+        return None
+    try:
+        return noun.from_arrays(folder.arrays(name))
+    except (KeyError, ValueError) as error:
+        raise JobError(f"{name}.npz of the explanation is damaged.",
+                       hint="Explain the pairs again.") from error
+
+
+def _titles(methods: Sequence[str]) -> list[str]:
+    return [METHODS[method].title if method in METHODS else method for method in methods]
+
+
+def _at(rows: np.ndarray, row: int) -> int:
+    return rows.tolist().index(row)
+
+
+def _yes(good: bool) -> str:
+    return "yes" if good else "no"
