@@ -148,7 +148,7 @@ def test_lookup_asks_uniprot_only_when_asked(esm2amp, monkeypatch):
     (("none.csv",), "does not exist"),
     (("labels.csv",), "tells no importances by magnitude"),
     (("attention.csv", "-k", "10", "--labels", "none.csv"), "does not exist"),
-    (("attention.csv", "--labels", "regions.csv"), "no column"),
+    (("attention.csv", "--labels", "regions.csv"), "protein_a, protein_b and label"),
     (("attention.csv", "--types", "Motif"), "no region of type 'Motif'"),
     (("attention.csv", "--by", "size"), "magnitude or value"),
     (("attention.csv", "--share", "0.9"), "up to 0.5"),

@@ -35,7 +35,7 @@ def truth_and_prediction(
     importances : Path
         The file they were read from.
     labels : Path, optional
-        Table with a column of labels (any of `LABEL_COLUMNS` but interacts) beside its pairs, in either order.
+        Table of pairs, in either order, with a column of labels (any of `LABEL_COLUMNS` but interacts).
 
     Returns
     -------
@@ -71,10 +71,10 @@ def _read(path: Path, max_file_mb: float) -> pd.DataFrame:
         raw = read_table(data, path.name, max_pairs=MAX_ROWS, max_file_mb=max_file_mb)
         columns = recognise_columns(raw)
         if not (columns.has_header and columns.protein_a and columns.protein_b):
-            raise PairError(f"{path.name} does not name its columns.",
-                            hint="Call them protein_a, protein_b and label.")
+            raise PairError(f"{path.name} does not name its columns.")
     except PairError as error:
-        raise AnnotationError(error.message, hint=error.hint, details=error.details) from None
+        raise AnnotationError(error.message, hint="Name the columns protein_a, protein_b and label.",
+                              details=error.details) from None
     frame = raw.frame.rename(columns={columns.protein_a: "protein_a", columns.protein_b: "protein_b"})
     frame.columns = [column.strip().lower() for column in frame.columns]
     return frame
