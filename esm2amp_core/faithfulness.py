@@ -271,8 +271,8 @@ class Controls(Arrays):
         Share of controls with at least the pair's logit, one added to both counts.
     token_values : ndarray, shape=(M, 2T)
         Of the pair: size of what the methods say about each token.
-    null_largest : ndarray, shape=(M, C, n)
-        The largest of these in each control.
+    null_largest : ndarray, shape=(M, C, E)
+        The largest of these in each of the first E controls of a kind.
     token_p_values : ndarray, shape=(M, C, 2T)
         Share of controls whose largest is at least the token's: valid for all tokens at once.
     """
@@ -291,7 +291,7 @@ class Controls(Arrays):
 
     SHAPES = {
         "kinds": "C", "tokens": "T", "methods": "M", "logit": "", "probability": "", "null_logits": "Cn",
-        "null_probabilities": "Cn", "p_values": "C", "token_values": "MT", "null_largest": "MCn",
+        "null_probabilities": "Cn", "p_values": "C", "token_values": "MT", "null_largest": "MCE",
         "token_p_values": "MCT",
     }  # fmt: skip
 

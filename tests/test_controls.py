@@ -68,6 +68,14 @@ def test_tokens_are_compared_with_the_largest_of_each_control(subject, pair, con
     assert (np.diff(controls.token_p_values[k][:, order], axis=1) <= 0).all()
 
 
+def test_many_controls_are_scored_but_only_some_explained(subject, pair, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.explain.controls.MOST_EXPLAINED", 2)
+    found = run_controls(subject, pair, ["attention"], n=3)
+    every = run_controls(subject, pair, ["attention"], n=2)
+    assert found.null_logits.shape == (4, 3) and found.null_largest.shape == (1, 4, 2)
+    assert_allclose(found.null_largest, every.null_largest, atol=1e-6)
+
+
 def test_controls_depend_on_the_seed_and_the_pair_alone(subject, pair, controls):
     again = run_controls(subject, pair, ["attention"], n=4)
     assert_array_equal(again.null_logits, controls.null_logits)
