@@ -11,6 +11,7 @@ from esm2amp_core.cli.console import NOTES, reporting
 from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
 from esm2amp_core.errors import UserError
 from esm2amp_core.explanations import METHODS
+from esm2amp_core.files.whole_folder import check_new_folder
 from esm2amp_core.settings import Settings
 
 
@@ -48,15 +49,15 @@ def explain(
         max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb,
     )  # fmt: skip
     from esm2amp_core.explain.base import ExplainSettings
-    from esm2amp_core.explain.running import check_free, explain_table
+    from esm2amp_core.explain.running import explain_table
     from esm2amp_core.predictor import Predictor
 
     chosen = ExplainSettings(seed=seed, baseline=baseline)
-    check_free(output)
+    check_new_folder(output)
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         summary = explain_table(predictor, table, output, methods=methods, settings=chosen,
-                                controls=controls, title=pairs.name, report=report)
+                                controls=controls, with_page=True, title=pairs.name, report=report)
     for name, reason in summary["unavailable"].items():
         NOTES.print(f"Without {name}: {reason}")
     NOTES.print(f"{summary['n_pairs']:,} pairs explained in {output} by {', '.join(summary['methods'])} "

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
-from esm2amp_core import __version__, exports
+from esm2amp_core import __version__
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.errors import PairError, UserError
 from esm2amp_core.explain import resolve
+from esm2amp_core.explain.agreement import measure_agreement
 from esm2amp_core.explain.base import ExplainSettings
+from esm2amp_core.explain.controls import run_controls
+from esm2amp_core.explain.faithfulness import measure_faithfulness
+from esm2amp_core.explain.randomisation import check_randomisation
 from esm2amp_core.explain.subject import PairFeatures, Subject
-from esm2amp_core.explanation_files import FORMAT, PAIR_COLUMNS, PAIRS, PAIRS_TABLE, SUMMARY, token_frame
-from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.explain.writing import write_explanations
+from esm2amp_core.explanation_files import FORMAT, PAIR_COLUMNS
+from esm2amp_core.explanations import METHODS, Axis, Explanation
+from esm2amp_core.faithfulness import Arrays
+from esm2amp_core.files.whole_folder import check_new_folder
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
@@ -31,6 +34,7 @@ from esm2amp_core.progress import Report, silent
 LIBRARIES = ("torch", "transformers", "numpy", "captum", "shap", "scikit-learn")
 COSTLY, MOST_COSTLY_PAIRS = ("token_shapley", "residue_gradients"), 10
 """Methods that take seconds per pair, and up to how many pairs they are used unless asked for."""
+MOST_TESTED_PAIRS = 100
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def explain_table(
     methods: Sequence[str] = (),
     settings: ExplainSettings | None = None,
     controls: bool = True,
+    with_page: bool = False,
     title: str = "",
     report: Report = silent,
 ) -> dict[str, Any]:
@@ -119,6 +124,8 @@ def explain_table(
     settings : ExplainSettings, optional
     controls : bool
         Also score the decoys of a single pair.
+    with_page : bool
+        Also write ``report.html``.
     title : str
     report : Report
 
@@ -133,7 +140,7 @@ def explain_table(
         If nothing can be explained, or the folder cannot be written.
     """
     settings = settings or ExplainSettings()
-    check_free(folder)
+    check_new_folder(folder)
     if unknown := [method for method in methods if method not in METHODS]:
         raise UserError(f"There is no method {unknown[0]!r}.", hint=f"Known: {', '.join(METHODS)}.")
     explained = gather(predictor, table, settings, report)
@@ -144,34 +151,48 @@ def explain_table(
         method: resolve(method)(explained.subject, settings).explain(explained.features, report)
         for method in able
     }
+    tests = check_explanations(explained, explanations, settings, controls=controls, report=report)
     summary = {
         "format": FORMAT, "title": title, "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": _about_model(predictor), "tokens": list(explained.subject.token_names),
         "baseline": explained.subject.baseline_words, "settings": asdict(settings),
         "n_pairs": len(explained.pairs), "left_out": explained.left_out.to_dict("records"),
         "methods": {method: _about_method(found) for method, found in explanations.items()},
-        "unavailable": unable, "versions": _versions(),
+        "unavailable": unable, "tested_pairs": min(len(explained.pairs), MOST_TESTED_PAIRS),
+        "versions": _versions(),
     }  # fmt: skip
-    _write(folder, summary, explained, explanations)
+    write_explanations(folder, summary, explained.pairs, explanations, tests,
+                       proteins=table.proteins if with_page else None)
     return summary
 
 
-def check_free(folder: Path) -> None:
-    """Refuse, before the work, a place where the folder could not be put after it.
+def check_explanations(
+    explained: Explained, explanations: Mapping[str, Explanation], settings: ExplainSettings, *,
+    controls: bool, report: Report = silent,
+) -> dict[str, Arrays]:
+    """Whether the explanations hold: the nouns of `faithfulness`, by the names of their files.
 
-    Raises
-    ------
-    UserError
+    Where pairs are many, `MOST_TESTED_PAIRS` of them, evenly spread over the table, stand for all.
     """
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists already.", hint="Name a new folder.")
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder.absolute().parent, os.W_OK):
-            raise PermissionError(0, "no permission")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                        hint="Name a new folder in one of your own.") from None
+    subject, pairs = explained.subject, explained.features
+    chosen = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_TESTED_PAIRS)).astype(int))
+    some = pairs.select(chosen)
+    of_some = {method: _of_tokens(found, some, chosen) for method, found in explanations.items()}
+    tests: dict[str, Arrays] = {
+        "faithfulness": measure_faithfulness(subject, some, of_some, settings, report),
+        "agreement": measure_agreement(explanations),
+        "randomisation": check_randomisation(subject, some, list(explanations), settings, report),
+    }
+    if controls and len(pairs) == 1:
+        tests["controls"] = run_controls(subject, pairs, list(explanations), settings, report)
+    return tests
+
+
+def _of_tokens(found: Explanation, some: PairFeatures, chosen: np.ndarray) -> Explanation:
+    """What a method says of each token of some of the pairs."""
+    axes = (Axis("pairs", tuple(some.rows.tolist())), Axis("tokens", some.feature_set.pair_tokens))
+    return Explanation(found.method, found.value[chosen], axes, value=found.value[chosen],
+                       magnitude=found.magnitude[chosen])
 
 
 def _about_model(predictor: Predictor) -> dict[str, Any]:
@@ -192,26 +213,3 @@ def _about_method(explanation: Explanation) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     return {"esm2amp": __version__, **{library: version(library) for library in LIBRARIES}}
-
-
-def _write(
-    folder: Path, summary: dict[str, Any], explained: Explained, explanations: dict[str, Explanation]
-) -> None:
-    """Put everything into a folder that appears at once."""
-    part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
-    tokens = explained.subject.token_names
-    try:
-        part.mkdir(parents=True)
-        (part / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        explained.pairs.to_parquet(part / PAIRS)
-        (part / PAIRS_TABLE).write_bytes(exports.delimited(explained.pairs))
-        for method, explanation in explanations.items():
-            np.savez_compressed(part / f"{method}.npz", **explanation.to_arrays())
-            frame = token_frame(explanation, explained.pairs, tokens)
-            (part / f"{method}.csv").write_bytes(exports.delimited(frame))
-        os.replace(part, folder)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                        hint="Free some space there, or name another folder.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""The folder of an explanation: written whole or not at all; `explanation_files` reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core import exports
+from esm2amp_core.explanation_files import PAIRS, PAIRS_TABLE, SUMMARY, ExplanationFolder, token_frame
+from esm2amp_core.explanation_report.report import write_report
+from esm2amp_core.explanations import Explanation
+from esm2amp_core.faithfulness import Arrays
+from esm2amp_core.files.whole_folder import whole_folder
+from esm2amp_core.sequences import Protein
+
+REPORT_PAGE = "report.html"
+
+
+def write_explanations(
+    folder: Path,
+    summary: Mapping[str, Any],
+    pairs: pd.DataFrame,
+    explanations: Mapping[str, Explanation],
+    tests: Mapping[str, Arrays],
+    *,
+    proteins: Mapping[str, Protein] | None = None,
+) -> None:
+    """Write everything.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or empty.
+    summary : mapping
+        JSON values.
+    pairs : DataFrame
+        `explanation_files.PAIR_COLUMNS`.
+    explanations, tests : mapping
+        By method; by the name of the test.
+    proteins : mapping of str to Protein, optional
+        By name: with them, ``report.html`` is written too.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written.
+    """
+    with whole_folder(folder) as part:
+        (part / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        pairs.to_parquet(part / PAIRS)
+        (part / PAIRS_TABLE).write_bytes(exports.delimited(pairs))
+        for method, explanation in explanations.items():
+            np.savez_compressed(part / f"{method}.npz", **explanation.to_arrays())
+            frame = token_frame(explanation, pairs, summary["tokens"])
+            (part / f"{method}.csv").write_bytes(exports.delimited(frame))
+        for name, test in tests.items():
+            np.savez_compressed(part / f"{name}.npz", **test.to_arrays())
+            (part / f"{name}.csv").write_bytes(exports.delimited(test.frame()))
+        if proteins is not None:
+            (part / REPORT_PAGE).write_bytes(write_report(ExplanationFolder(part), proteins))
