@@ -67,6 +67,8 @@ class Card:
         texts = (*self.checksums.values(), *self.versions.values())
         if not all(isinstance(text, str) for text in texts):
             raise BundleError(f"The {CARD}: checksums and versions are texts.")
+        if not isinstance(self.metrics.get("validation", {}), dict):
+            raise BundleError(f"The {CARD}: figures on validation pairs have names.")
 
     def to_json(self) -> str:
         """Text of the file."""

@@ -93,13 +93,13 @@ def read_published_forest(path: Path, n_features: int) -> RandomForestClassifier
                 warnings.simplefilter("ignore", InconsistentVersionWarning)  # the checks below decide
                 forest = _ForestUnpickler(str(path), unpacked, ensure_native_byte_order=True).load()
                 _put_trees(forest, n_features, path.name)
+        check_forest(forest, n_features, path.name)
     except (*DAMAGED, pickle.UnpicklingError, ImportError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise BundleError(
             f"{path.name} was not opened: {reason}.",
             hint="It must hold a RandomForestClassifier of scikit-learn 1.3 or newer.",
         ) from None
-    check_forest(forest, n_features, path.name)
     forest.n_jobs, forest.verbose = None, 0
     return forest
 
