@@ -7,6 +7,7 @@ from transformers import EsmForMaskedLM
 
 from esm2amp_core.bundles import read_manifest
 from esm2amp_core.models import resolve
+from esm2amp_core.models.bundle import ModelBundle
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.reports import read_report
 from esm2amp_core.selfcheck import run_self_check
@@ -15,9 +16,11 @@ from esm2amp_core.training.data import LabelledPairs
 from esm2amp_core.training.fit import FitSettings
 from esm2amp_core.training.pretraining.corpus import tokenise
 from esm2amp_core.training.recipe import Recipe
+from esm2amp_core.training.shipping import kept_figures
 from esm2amp_core.training.standardise import standardised_readout, write_standardised
 from tests.pretraining_samples import write_sequences
 from tests.tiny import make_encoder
+from tests.tiny_bundle import make_bundle
 
 LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
 
@@ -89,8 +92,27 @@ def test_the_recipe_leads_to_bundles_that_pass_their_own_check(tmp_path, monkeyp
         assert manifest.training["looks_at_the_test_set"]
         report = read_report(folder / "reports" / "test")
         assert report.measures["auroc"].value == figures["auroc"]
-    with_baselines = read_report(tmp_path / "models" / "starter" / "reports" / "test")
-    assert len(with_baselines.baselines) > 2
+    starters = tmp_path / "models" / "starter"
+    assert len(read_report(starters / "reports" / "test").baselines) > 2
+    before = read_manifest(starters)
+    starter.main([str(option) for option in [*command[:-1], "--threads", 1]])  # no look at the test pairs
+    after = read_manifest(starters)
+    assert after.metrics == before.metrics
+    assert after.checksums == before.checksums  # reports included
+    assert after.training["kinds_told_apart"]["n_pairs"] == after.metrics["validation"]["n_pairs"]
+    assert "kinds of proteins" in after.limitations[1]
+
+
+def test_figures_are_kept_for_the_same_weights_alone(tmp_path):
+    encoder = make_encoder(tmp_path / "encoder")
+    report = {"reports/test/metrics.csv": b"auroc", "notes.txt": b"of no use"}
+    shipped = make_bundle(tmp_path / "shipped", encoder, metrics={"test": {"auroc": 0.6}}, extras=report)
+    same, other = make_bundle(tmp_path / "same", encoder), make_bundle(tmp_path / "other", encoder, "mean")
+    metrics, files = kept_figures(shipped, ModelBundle.load(same))
+    assert metrics == {"test": {"auroc": 0.6}}
+    assert files == {"reports/test/metrics.csv": b"auroc"}
+    assert kept_figures(shipped, ModelBundle.load(other)) == ({}, {})
+    assert kept_figures(tmp_path / "nothing", ModelBundle.load(same)) == ({}, {})
 
 
 def write_benchmark(folder):

@@ -9,8 +9,9 @@ is not made again::
    proteins.
 2. Rescale its last norm so that segments of training proteins have mean 0 and variance 1 (`standardise`).
 3. Train each classifier of `RECIPES` on the benchmark's training pairs; all choices by validation AUROC.
-4. Measure them as `esm2amp evaluate` does and write the figures into the card. ``--test`` adds the public
-   test pairs: look at them once per release, and record it in `starter_card.LOOKS`.
+4. Write the bundles with their cards (`shipping`). ``--test`` measures them as `esm2amp evaluate` does, also
+   on the public test pairs: look at them once per release, and record it in `starter_card.LOOKS`. Without
+   it, figures that are shipped already stay where the weights are the same.
 """
 
 from __future__ import annotations
@@ -25,13 +26,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from esm2amp_core.bundles import ENCODER, SELFCHECK
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.features import FEATURE_SETS, ProteinFeatures
 from esm2amp_core.labelled import read_labelled
-from esm2amp_core.models.bundle import ModelBundle, save_bundle
 from esm2amp_core.models.classifier import Classifier
 from esm2amp_core.models.siamese import Siamese
 from esm2amp_core.sequences import Protein
@@ -39,12 +38,13 @@ from esm2amp_core.settings import Settings
 from esm2amp_core.training import bundling
 from esm2amp_core.training.data import LabelledPairs
 from esm2amp_core.training.fit import FitSettings, fit
-from esm2amp_core.training.measuring import DataSet, measure_bundle
+from esm2amp_core.training.measuring import DataSet
 from esm2amp_core.training.prepare import TRAIN, VALIDATION, Prepared, Sources, prepare
 from esm2amp_core.training.pretraining import command as pretraining
 from esm2amp_core.training.recipe import Recipe
+from esm2amp_core.training.shipping import ship
 from esm2amp_core.training.standardise import standardised_readout, write_standardised
-from esm2amp_core.training.starter_card import CARDS, CITATION, ENCODER_ID, LICENCE, LIMITATIONS, LOOKS
+from esm2amp_core.training.starter_card import ENCODER_ID
 
 PRETRAINING = ("--minutes", "28", "--threads", "1", "--compile")
 RECIPES = {
@@ -189,28 +189,6 @@ def train_bundle(
     return folder
 
 
-def finish(folder: Path, options: argparse.Namespace, data_sets: list[DataSet]) -> None:
-    """Measure a bundle and write it, with its card, to where it is shipped."""
-    target = options.output / folder.name
-    bundle = ModelBundle.load(folder)
-    metrics, reports = dict(bundle.manifest.metrics), {}
-    for data_set in data_sets:
-        figures, report = measure_bundle(folder, data_set, starter_settings(options.work))
-        metrics[data_set.name] = figures
-        reports |= {f"reports/{data_set.name}/{file}": content for file, content in report.items()}
-        print(json.dumps({data_set.name: figures}), flush=True)
-    card = CARDS[folder.name]
-    manifest = replace(
-        bundle.manifest, title=card.title, summary=card.summary, limitations=LIMITATIONS, licence=LICENCE,
-        citation=CITATION, metrics=metrics, created=datetime.now(UTC).isoformat(timespec="seconds"),
-        training={**bundle.manifest.training, "looks_at_the_test_set": LOOKS},
-    )  # fmt: skip
-    kept = {name: folder / name for name in bundling.EXTRAS if (folder / name).exists()}
-    save_bundle(target, manifest, bundle.classifier, encoder_folder=folder / ENCODER,
-                selfcheck=json.loads((folder / SELFCHECK).read_text(encoding="utf-8")),
-                extras={**kept, **reports}, replace_existing=True)
-
-
 def command_line(options: argparse.Namespace) -> str:
     """How the recipe was called."""
     return f"python -m esm2amp_core.training.starter --data ../shared/data --seed {options.seed} --test"
@@ -277,7 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in RECIPES:
         folder = train_bundle(name, prepared, encoder, options)
         measured = data_sets(options, baselines=name == DEFAULT) if options.test else []
-        finish(folder, options, measured)
+        ship(folder, options.output / name, prepared, measured, starter_settings(options.work))
 
 
 if __name__ == "__main__":
