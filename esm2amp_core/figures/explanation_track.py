@@ -66,6 +66,7 @@ def sequence_track(
         )  # fmt: skip
         figure.update_layout(yaxis2={**BORDERS, "range": [-1.05 * most, 1.05 * most], "domain": [0, 0.46],
                                      "zeroline": True, "zerolinecolor": FAINT})  # fmt: skip
+        figure.update_xaxes(anchor="y2")
     for token in chosen:
         if token.startswith(f"{side}.") and (found := pair.residues(token)):
             figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",

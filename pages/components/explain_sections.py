@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
@@ -22,7 +23,6 @@ from pages.components.explain_reading import View, open_folder, open_view
 from pages.components.explain_selection import show_selection
 from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
-from pages.components.text import literal
 
 FIRST = 3
 
@@ -70,15 +70,19 @@ def sections_of(
 
 
 def _first_words(view: View, unfaithful: set[str]) -> str:
-    """The most important segments by each method, and those that several methods agree on."""
-    lines = []
-    for method, part in view.parts.items():
-        if method in unfaithful:
-            continue
-        first = parts_of.first_tokens(part, view.pair.tokens, FIRST)
-        lines.append(f"- **{METHODS[method].title}**: "
-                     + ", ".join(literal(_short(view, token)) for token in first))
-    return "\n".join(["Most important to the model:", *lines])
+    """The segments that most methods put first, those left aside that do no better than chance."""
+    trusted = [part for method, part in view.parts.items() if method not in unfaithful]
+    if not trusted:
+        return ("None of the methods does better than a random order here: nothing should be read from this "
+                "explanation.")
+    tokens = view.pair.tokens
+    votes = Counter(token for part in trusted for token in parts_of.first_tokens(part, tokens, FIRST))
+    best = sorted(votes, key=lambda token: (-votes[token], tokens.index(token)))[:FIRST]
+    if len(trusted) == 1:
+        named = ", ".join(_short(view, token) for token in best)
+        return f"**Most important to the model**, by {METHODS[trusted[0].method].title}: {named}."
+    named = ", ".join(f"{_short(view, token)}: {votes[token]} of {len(trusted)}" for token in best)
+    return f"**Most often among the first {FIRST} segments**, by method: {named}."
 
 
 def _short(view: View, token: str) -> str:
