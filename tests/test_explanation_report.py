@@ -3,6 +3,7 @@
 import base64
 import re
 import shlex
+import shutil
 import sys
 from html import unescape
 from html.parser import HTMLParser
@@ -46,25 +47,40 @@ def models(tmp_path_factory):
     return folder / "models"
 
 
-def explained(models, folder: Path, n_rows: int, monkeypatch):
-    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
-    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(folder.parent / "workspace"))
-    columns = {"protein_a": NAMES[:n_rows], "protein_b": NAMES[1 : n_rows + 1],
-               "sequence_a": CHAINS[:n_rows], "sequence_b": CHAINS[1 : n_rows + 1]}  # fmt: skip
-    table = build_pairs(read_table(delimited(pd.DataFrame(columns))))
-    explain_table(Predictor.load("starter"), table, folder, methods=METHODS_RUN, title=HOSTILE,
-                  controls=False)
-    return ExplanationFolder(folder), table.proteins
+@pytest.fixture(scope="module")
+def explained(models, tmp_path_factory):
+    """Folders of explanations of one pair and of five, and the proteins: made once, copied for each test."""
+    folders = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESM2AMP_MODELS", str(models))
+        patch.setenv("ESM2AMP_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        for n_rows in (1, 5):
+            columns = {"protein_a": NAMES[:n_rows], "protein_b": NAMES[1 : n_rows + 1],
+                       "sequence_a": CHAINS[:n_rows], "sequence_b": CHAINS[1 : n_rows + 1]}  # fmt: skip
+            table = build_pairs(read_table(delimited(pd.DataFrame(columns))))
+            folders[n_rows] = tmp_path_factory.mktemp("explained") / "out", table.proteins
+            explain_table(Predictor.load("starter"), table, folders[n_rows][0], methods=METHODS_RUN,
+                          title=HOSTILE, controls=False)
+    return folders
+
+
+def copied(explained, n_rows: int, place: Path):
+    """A folder without tests of its explanations, and the proteins."""
+    made, proteins = explained[n_rows]
+    shutil.copytree(made, place)
+    for name in ("faithfulness", "agreement", "randomisation", "controls"):
+        (place / f"{name}.npz").unlink(missing_ok=True)
+    return ExplanationFolder(place), proteins
 
 
 @pytest.fixture
-def one(models, tmp_path, monkeypatch):
-    return explained(models, tmp_path / "out", 1, monkeypatch)
+def one(explained, tmp_path):
+    return copied(explained, 1, tmp_path / "one")
 
 
 @pytest.fixture
-def several(models, tmp_path, monkeypatch):
-    return explained(models, tmp_path / "out", 5, monkeypatch)
+def several(explained, tmp_path):
+    return copied(explained, 5, tmp_path / "several")
 
 
 class Page(HTMLParser):
@@ -78,6 +94,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        self.text += " " if tag in ("td", "p", "h1", "h2") else ""
 
     def handle_data(self, data):
         self.text += data
@@ -139,9 +158,11 @@ def test_the_page_is_the_same_twice(one):
     assert write_report(folder, proteins) == write_report(ExplanationFolder(folder.folder), proteins)
 
 
-def test_a_report_gives_the_same_numbers_when_it_is_run_again(one, tmp_path, monkeypatch, capsys):
+def test_a_report_gives_the_same_numbers_when_it_is_run_again(one, models, tmp_path, monkeypatch, capsys):
     folder, proteins = one
     html = write_report(folder, proteins)
+    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.chdir(tmp_path)
     Path("pairs.csv").write_bytes(file_in(html, "pairs.csv"))
     command = next(unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", html.decode(), re.DOTALL)
@@ -185,7 +206,7 @@ def test_limits_of_the_model_are_told_where_the_summary_has_them(one):
     assert "Knows <b>no</b> viruses." in Page(write_report(folder, proteins)).text
 
 
-def tested(folder: ExplanationFolder, *, better: bool) -> None:
+def write_tests(folder: ExplanationFolder, *, better: bool) -> None:
     """Write tests of the explanations: every method is better than random, or none."""
     M, N, K = 2, 1, len(folder.tokens) + 1
     curve, three = np.zeros((N, M, K)), np.zeros((N, 3, K))
@@ -196,7 +217,7 @@ def tested(folder: ExplanationFolder, *, better: bool) -> None:
             np.array([[-0.2, 0.2]]), p, score[0], np.full(M, np.nan), np.full(M, np.nan), p[0], 100),
         "agreement": Agreement(METHODS_RUN, np.array([1]), np.array([[[1, 0.37], [0.37, 1]]])),
         "randomisation": Randomisation(METHODS_RUN, ("", "no <weights>"), np.array([1]),
-                                       np.array([[[0.123]], [[np.nan]]])),
+                                       np.array([[[0.123]], [[np.nan]]]), np.array([[[0.5]], [[np.nan]]])),
         "controls": Controls(("b_shuffled",), folder.tokens, (), 0.1, 0.52, np.zeros((1, 9)),
                              np.linspace(0.4, 0.6, 9)[None], np.array([0.42]),
                              np.zeros((0, len(folder.tokens))), np.zeros((0, 1, 9)),
@@ -209,7 +230,7 @@ def tested(folder: ExplanationFolder, *, better: bool) -> None:
 def test_tests_of_the_explanations_stand_beside_them_where_they_were_made(one):
     folder, proteins = one
     assert "Do the explanations hold?" not in Page(write_report(folder, proteins)).text
-    tested(folder, better=True)
+    write_tests(folder, better=True)
     page = Page(write_report(folder, proteins))
     for words in ("Do the explanations hold?", "Do the methods agree?", "0.37", "0.123", "no <weights>",
                   "0.42", "A with the residues of B in random order"):  # fmt: skip
@@ -219,7 +240,7 @@ def test_tests_of_the_explanations_stand_beside_them_where_they_were_made(one):
 
 def test_a_method_no_better_than_random_is_grey_and_says_so(one):
     folder, proteins = one
-    tested(folder, better=False)
+    write_tests(folder, better=False)
     text = Page(write_report(folder, proteins)).text
     assert text.count("does no better than random") == len(METHODS_RUN)
     panels = figures_of_pair(folder, 1)["bars"].axes

@@ -58,6 +58,8 @@ def rerun_of(folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[s
     # A setting of 0 leaves a number to the program, which chooses the same again; the seed is named always.
     chosen |= {name: value for name, value in settings.items() if value or name == "seed"}
     words = [f"--{name.replace('_', '-')}={value}" for name, value in chosen.items()]
+    if not folder.has("controls"):
+        words.append("--no-controls")
     table = pairs[["protein_a", "protein_b"]].reset_index(drop=True)
     for side in "ab":
         table[f"sequence_{side}"] = [proteins[name].sequence for name in table[f"protein_{side}"]]
