@@ -214,3 +214,10 @@ def test_chosen_segments_that_mean_nothing_are_refused(tmp_path, change, message
         tmp_path / "chosen.csv", index=False)
     with pytest.raises(AnnotationError, match=message):
         read_importances(tmp_path / "chosen.csv", lengths=LENGTHS)
+
+
+def test_findings_are_told_beside_the_bias_for_the_ends_of_chains(esm2amp):
+    _, out, _ = esm2amp("attention.csv", "--annotations", "regions.csv", "-o", "out")
+    # Top are the first three segments of A: one of them lies at an end.
+    assert "top first or last tenth: 33.3 % covered, 20.0 % by chance" in out
+    assert "top Domain: " in out and "low ALL: " in out

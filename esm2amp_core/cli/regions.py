@@ -24,7 +24,7 @@ def regions(
                      "protein, type, start, end."),
     ] = None,
     lookup: Annotated[
-        bool, typer.Option("--lookup", help="Ask UniProt for the proteins, by accession, instead of a file.")
+        bool, typer.Option("--lookup", help="Instead of a file: send the accessions to UniProt and ask.")
     ] = False,
     labels: Annotated[Path | None, typer.Option(help="Pairs with a label: for TP, TN, FP and FN.")] = None,
     sequences: Annotated[
@@ -116,9 +116,15 @@ def _files(**paths: Path | None) -> dict[str, dict[str, str]]:
 
 def _tell(analysis, output: Path) -> None:
     """The findings in a few lines, and what to know about them."""
-    about = analysis.summary["annotations"]
-    for line in analysis.enrichment.itertuples():
-        if line.against == "chance" and line.p_value == line.p_value:
+    import pandas as pd
+
+    from esm2amp_core.regions.coverage import POSITIONS
+    from esm2amp_core.regions.enrichment import CHANCE
+
+    about, positions = analysis.summary["annotations"], analysis.positions
+    ends = positions[positions["type"] == POSITIONS[-1]]
+    for line in pd.concat([analysis.enrichment, ends]).itertuples():
+        if line.against == CHANCE and line.p_value == line.p_value:
             OUTPUT.print(f"{line.selection} {line.type}: {line.coverage:.1f} % covered, "
                          f"{line.reference:.1f} % by chance (p {line.p_value:.2g}, corrected "
                          f"{line.q_value:.2g})")

@@ -1,1 +1,4 @@
-"""The published system from its official places. The only code that opens a connection; it needs no torch."""
+"""The published system, and UniProtKB's entries, from their official places.
+
+The only code that opens a connection, and only when a person asks for it; it needs no torch.
+"""
