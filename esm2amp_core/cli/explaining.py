@@ -29,6 +29,12 @@ def explain(
     controls: Annotated[
         bool, typer.Option(help="Also score decoys of a single pair: shuffled and random partners.")
     ] = True,
+    coalitions: Annotated[
+        int, typer.Option(help="Sets of segments asked for Shapley values; 0: as many as take seconds.")
+    ] = 0,
+    random_orders: Annotated[
+        int, typer.Option(help="Random orders beside deletion curves; 0: 100, or 20 for many pairs.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     precision: Precision = "",
     device: Device = "",
@@ -52,7 +58,7 @@ def explain(
     from esm2amp_core.explain.running import explain_table
     from esm2amp_core.predictor import Predictor
 
-    chosen = ExplainSettings(seed=seed, baseline=baseline)
+    chosen = ExplainSettings(seed=seed, baseline=baseline, coalitions=coalitions, random_orders=random_orders)
     check_new_folder(output)
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
