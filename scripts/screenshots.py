@@ -69,12 +69,30 @@ def take_pictures(page: Page, address: str, out: Path, *, suffix: str = "") -> N
     page.get_by_role("radio", name="Try an example").click()
     run("predict")
     keep("results")
+    explain(page)
+    keep("explain")
+    page.get_by_role("tab", name="Attention").click()
+    page.locator(".js-plotly-plot .hm").wait_for()
+    keep("explain-attention")
     page.goto(f"{address}/jobs")
     page.get_by_text("Submitted").wait_for()
     keep("jobs")
     page.goto(f"{address}/models")
     page.get_by_text("Install a published model").wait_for()
     keep("models")
+
+
+def explain(page: Page) -> None:
+    """Explain the first pair by the model that has attention, and choose a segment."""
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 53})
+    page.get_by_role("button", name="Explain this pair").click()
+    page.wait_for_url("**/explain?job=*")
+    page.get_by_role("button", name="Explain with it too").click(timeout=JOB_MILLISECONDS)
+    page.get_by_role("tab", name="Attention").wait_for(timeout=JOB_MILLISECONDS)
+    page.goto(f"{page.url}&token=A.segment3")
+    page.get_by_role("tab", name="Attention").wait_for()
 
 
 def show_whole_page(page: Page) -> None:

@@ -38,7 +38,7 @@ SECONDS = 1000
 # A machine that does much else draws a page late, not wrongly.
 expect.set_options(timeout=30 * SECONDS)
 # Streamlit looks below the page's own address first; these misses are its way to find the server.
-PROBES = re.compile(r"/(predict|results|jobs|models)/_stcore/")
+PROBES = re.compile(r"/(predict|results|explain|jobs|models)/_stcore/")
 
 
 class Server:
@@ -201,6 +201,40 @@ def test_a_selected_row_shows_the_two_sequences(results, page):
     table.click(position={"x": 18, "y": 53})
     expect(page.get_by_text("Protein A: 93 residues")).to_be_visible()
     expect(page.get_by_text("Protein B: 92 residues")).to_be_visible()
+
+
+def cell_of(page: Page, row: int, column: int, n_tokens: int = 20) -> tuple[float, float]:
+    """Where a cell of the heatmap lies in the window."""
+    drawn = page.locator(".js-plotly-plot:has(.hm) .nsewdrag").first
+    drawn.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = drawn.bounding_box()
+    width, height = box["width"] / n_tokens, box["height"] / n_tokens
+    return box["x"] + (column + 0.5) * width, box["y"] + (row + 0.5) * height
+
+
+def test_a_cell_of_the_heatmap_chooses_its_segments_in_all_pictures(results, server, page):
+    page.emulate_media(color_scheme="dark")
+    page.goto(results)
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 53})
+    page.get_by_role("button", name="Explain this pair").click()
+    page.wait_for_url("**/explain?job=*")
+    page.get_by_role("tab", name="Attention").click(timeout=180 * SECONDS)
+    expect(page.locator(".js-plotly-plot .hm")).to_have_count(1)
+    page.mouse.click(*cell_of(page, 3, 17))
+    page.wait_for_url("**token=A.segment3&token=B.segment7")
+    expect(page.get_by_text("A.segment3: residues 31 to 39 of P04637")).to_be_visible()
+    expect(page.get_by_test_id("stCode").filter(has_text=P53[30:39])).to_be_visible()
+    expect(page.get_by_test_id("stCode").filter(has_text=MDM2[65:74])).to_be_visible()
+    page.get_by_role("tab", name="Which segments matter").click()
+    expect(page.get_by_role("combobox", name="Chosen segment")).to_have_value(re.compile("A.segment3"))
+    assert_fits(page)
+    address = page.url
+    page.reload()
+    expect(page.get_by_text("A.segment3: residues 31 to 39 of P04637")).to_be_visible()
+    assert page.url == address
 
 
 def test_jobs_lists_finds_renames_and_deletes(results, server, page):

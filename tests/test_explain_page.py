@@ -1,0 +1,264 @@
+"""The Explain page, run by Streamlit without a browser; the worker runs inline."""
+
+import io
+import shutil
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from page_samples import WIDTH
+from streamlit.runtime.pages_manager import PagesManager
+from test_pages import HOSTILE, MDM2, P53, as_after_the_first_visitor, button, sound, visit, words
+from tiny import make_encoder
+from tiny_bundle import make_bundle
+
+from esm2amp_core.explain.agreement import measure_agreement
+from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import EXPLAIN
+from esm2amp_core.pairs import PairTable
+from esm2amp_core.sequences import Protein
+from esm2amp_core.settings import Settings
+from esm2amp_core.tasks.worker import run_pending
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_downloads import zipped
+from pages.components.text import literal
+
+SEQUENCES = {"P04637": P53, "Q00987": MDM2, "P9": P53[::-1]}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A model without attention under the name of the default one, and one with attention."""
+    folder = tmp_path_factory.mktemp("explained")
+    encoder = make_encoder(folder / "encoder", width=WIDTH)
+    make_bundle(folder / "models" / "starter", encoder, architecture="siamese")
+    make_bundle(folder / "models" / "starter_amps", encoder)
+    return folder / "models"
+
+
+@pytest.fixture
+def workspace(models, tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
+    monkeypatch.setattr(Workspace, "ensure_worker", lambda self: None)
+    monkeypatch.setattr(PagesManager, "__init__", as_after_the_first_visitor)
+    return Workspace.open(Settings.from_environment())
+
+
+def scored(workspace, pairs, *, bundle="starter_amps", sequences=None) -> str:
+    """A finished prediction of named pairs."""
+    frame = pd.DataFrame(pairs, columns=["protein_a", "protein_b"])
+    frame.insert(0, "row", range(1, len(frame) + 1))
+    proteins = {name: Protein(name, text) for name, text in (sequences or SEQUENCES).items()}
+    job = workspace.submit_prediction(PairTable(frame, proteins), bundle=bundle, title="Kinases")
+    run_pending(workspace)
+    return job.id
+
+
+PAIRS = [("P04637", "Q00987"), ("Q00987", "P9"), ("P9", "P9"), ("P04637", "P9")]
+
+
+def explained(workspace, rows=(), **options) -> str:
+    """A finished explanation by attention of some or all of four pairs."""
+    job = workspace.explain(scored(workspace, PAIRS), rows, methods=["attention"], **options)
+    run_pending(workspace)
+    return job.id
+
+
+def title(app) -> str:
+    """The title as it reads."""
+    return app.title[0].value.replace("\\", "")
+
+
+def folder_of(workspace, job_id) -> ExplanationFolder:
+    return ExplanationFolder(workspace.explanation_folder(job_id))
+
+
+# ---------------------------------------------------------------- the way there
+
+
+def test_without_explanations_the_page_says_how_to_get_one(workspace):
+    app = visit("explain")
+    assert "Explain this pair" in words(app)
+    assert [link.label for link in app.main.page_link] == ["Go to Results"]
+
+
+def test_without_an_address_the_newest_explanation_is_shown(workspace):
+    explained(workspace, [1])
+    newest = workspace.explain(workspace.jobs.list(kind="predict")[0].id, [2], methods=["attention"])
+    run_pending(workspace)
+    app = visit("explain")
+    assert app.query_params["job"] == newest.id
+    assert title(app) == "Why: Q00987 and P9"
+
+
+def test_a_job_of_another_page_leads_there_and_back(workspace):
+    job_id = explained(workspace, [1])
+    assert title(visit("results", job=job_id)) == "Why: P04637 and Q00987"
+    source = workspace.jobs.get(job_id).params["source"]
+    assert visit("explain", job=source).title[0].value == "Kinases"
+    assert "Back to the scores" in [link.label for link in visit("explain", job=job_id).main.page_link]
+
+
+def test_all_pairs_of_a_result_are_explained_with_one_click(workspace):
+    app = visit("results", job=scored(workspace, PAIRS))
+    button(app, "Explain all pairs").click()
+    sound(app.run())
+    (asked,) = workspace.jobs.list(kind=EXPLAIN)
+    assert asked.n_rows == 4 and app.query_params["job"] == asked.id
+    assert "Waiting" in words(app)
+
+
+def test_an_explanation_can_be_opened_from_the_list_of_jobs(workspace):
+    job_id = explained(workspace, [1])
+    app = visit("jobs")
+    assert "Run again" in app.menu_button(key=f"actions-{job_id}").options
+    app.menu_button(key=f"actions-{job_id}").click("Open")
+    assert title(sound(app.run())) == "Why: P04637 and Q00987"
+
+
+# ---------------------------------------------------------------- jobs that are not done, or not whole
+
+
+def test_a_waiting_explanation_can_be_watched_and_cancelled(workspace):
+    job = workspace.explain(scored(workspace, PAIRS), [1], methods=["attention"])
+    app = visit("explain", job=job.id)
+    assert "Waiting" in words(app) and not app.tabs
+    button(app, "Cancel this job").click()
+    sound(app.run())
+    assert workspace.jobs.get(job.id).state == JobState.CANCELLED
+
+
+@pytest.mark.parametrize("damage", ["summary.json", "pairs.parquet", "attention.npz"])
+def test_a_damaged_explanation_is_told_in_words(workspace, damage):
+    job_id = explained(workspace, [1])
+    (folder_of(workspace, job_id).folder / damage).write_bytes(b"{")
+    app = visit("explain", job=job_id)
+    assert "missing or damaged" in app.error[0].value and "Explain the pairs again" in app.error[0].value
+
+
+def test_a_lost_explanation_is_told_in_words(workspace):
+    job_id = explained(workspace, [1])
+    shutil.rmtree(folder_of(workspace, job_id).folder)
+    assert "is missing" in visit("explain", job=job_id).error[0].value
+
+
+def test_where_the_model_has_no_attention_another_is_offered_and_explains_the_same_pairs(workspace):
+    source = scored(workspace, PAIRS, bundle="starter")
+    failed = workspace.explain(source, [2], methods=["attention"])
+    run_pending(workspace)
+    app = visit("explain", job=failed.id)
+    assert "None of the methods can explain this model" in app.error[0].value
+    assert "has no attention" in words(app)
+    button(app, "Explain with it too").click()
+    sound(app.run())
+    asked = workspace.jobs.list(kind=EXPLAIN)[0]
+    assert asked.params["bundle"] == "starter_amps" and app.query_params["job"] == asked.id
+    pd.testing.assert_frame_equal(workspace.inputs(asked.id).frame, workspace.inputs(failed.id).frame)
+
+
+def test_a_model_with_attention_offers_no_other(workspace):
+    app = visit("explain", job=explained(workspace, [1]))
+    assert not [found for found in app.button if found.label.startswith("Explain with it")]
+
+
+# ---------------------------------------------------------------- a pair
+
+
+def test_a_pair_is_shown_with_its_score_in_words_and_its_pictures(workspace):
+    job_id = explained(workspace, [1])
+    app = visit("explain", job=job_id)
+    found = folder_of(workspace, job_id).pairs.iloc[0]
+    said = words(app)
+    assert f"Probability **{found['probability']:.3f}**" in said
+    assert f"P04637 has {len(P53)} residues, Q00987 {len(MDM2)}" in said
+    tabs = [tab.label for tab in app.tabs]
+    assert tabs[:2] == ["Which segments matter", "Attention"] and tabs[-1] == "Files and settings"
+    assert "Step by step to the score" not in tabs  # attention does not add up to it
+    assert "not where it lies" in said
+    assert {found.label for found in app.download_button} >= {"CSV", "SVG", "PNG"}
+
+
+def test_a_chosen_segment_comes_from_the_address_with_its_residues_and_letters(workspace):
+    app = visit("explain", job=explained(workspace, [1]), token="B.segment2")
+    start, end = 21, 29  # 92 residues: two segments of 10, then eight of 9
+    assert f"**B.segment2**: residues {start} to {end} of Q00987 (9 residues)" in words(app)
+    assert MDM2[start - 1 : end] in [code.value for code in app.code]
+    assert app.selectbox(key="explain-segment").value == "B.segment2"
+
+
+def test_a_segment_chosen_by_keyboard_stands_in_the_address(workspace):
+    app = visit("explain", job=explained(workspace, [1]))
+    app.selectbox(key="explain-segment").set_value("A.segment0")
+    sound(app.run())
+    assert app.query_params["token"] == "A.segment0"
+    assert P53[:10] in [code.value for code in app.code]
+
+
+def test_a_segment_that_does_not_exist_is_passed_over(workspace):
+    app = visit("explain", job=explained(workspace, [1]), token="A.segment99<b>")
+    assert app.selectbox(key="explain-segment").value is None
+
+
+def test_names_of_people_are_shown_as_they_were_typed(workspace):
+    job = scored(workspace, [(HOSTILE, HOSTILE)], sequences={HOSTILE: P53})
+    asked = workspace.explain(job, methods=["attention"])
+    run_pending(workspace)
+    app = visit("explain", job=asked.id, token="A.segment1")
+    assert literal(HOSTILE, limit=40) in words(app)
+    assert "<img" not in words(app).replace(r"\<img", "")
+
+
+# ---------------------------------------------------------------- many pairs
+
+
+def test_many_pairs_begin_with_their_means_and_the_address_opens_one(workspace):
+    job_id = explained(workspace)
+    app = visit("explain", job=job_id)
+    assert "The mean of **4 pairs**" in words(app)
+    assert "Pair by pair" in [tab.label for tab in app.tabs]
+    app.selectbox(key="explain-pair").set_value(3)
+    sound(app.run())
+    assert app.query_params["row"] == "3"
+    assert f"P9 has {len(P53)} residues" in words(app)
+    assert f"P9 has {len(P53)} residues" in words(visit("explain", job=job_id, row="3"))
+
+
+@pytest.mark.parametrize("row", ["99", "x", "-1"])
+def test_a_row_that_was_not_explained_is_told_and_all_are_shown(workspace, row):
+    app = visit("explain", job=explained(workspace), row=row)
+    assert "not among the explained pairs" in app.warning[0].value
+    assert "The mean of **4 pairs**" in words(app)
+
+
+def test_positives_and_negatives_have_means_of_their_own(workspace):
+    job_id = explained(workspace)
+    called = folder_of(workspace, job_id).pairs["interacts"].to_numpy(dtype=bool)
+    for group, which in (("interacting", called), ("not-interacting", ~called)):
+        app = visit("explain", job=job_id, row=group)
+        if which.any():
+            assert f"The mean of **{which.sum()} pair" in words(app)
+        else:
+            assert app.warning
+
+
+# ---------------------------------------------------------------- trust and files
+
+
+def test_tests_of_the_explanation_are_told_where_they_were_made(workspace):
+    job_id = explained(workspace, [1])
+    folder = folder_of(workspace, job_id)
+    explanation = folder.explanation("attention")
+    made = measure_agreement({"attention": explanation, "gini": explanation})
+    np.savez_compressed(folder.folder / "agreement.npz", **made.to_arrays())
+    app = visit("explain", job=job_id)
+    assert "How far to trust it" in [tab.label for tab in app.tabs]
+
+
+def test_the_archive_holds_every_file_of_the_explanation(workspace):
+    folder = folder_of(workspace, explained(workspace, [1])).folder
+    with zipfile.ZipFile(io.BytesIO(zipped(folder))) as archive:
+        assert sorted(archive.namelist()) == sorted(path.name for path in folder.iterdir())
+        assert archive.read("attention.npz") == (folder / "attention.npz").read_bytes()
