@@ -95,8 +95,12 @@ def test_the_recipe_leads_to_bundles_that_pass_their_own_check(tmp_path, monkeyp
     starters = tmp_path / "models" / "starter"
     assert len(read_report(starters / "reports" / "test").baselines) > 2
     before = read_manifest(starters)
+    forest = starters / "explainers" / "ae_rf" / "forest.skops"
+    forest.parent.mkdir(parents=True)
+    forest.write_bytes(b"trees")
     starter.main([str(option) for option in [*command[:-1], "--threads", 1]])  # no look at the test pairs
     after = read_manifest(starters)
+    assert forest.read_bytes() == b"trees"
     assert after.metrics == before.metrics
     assert after.checksums == before.checksums  # reports included
     assert after.training["kinds_told_apart"]["n_pairs"] == after.metrics["validation"]["n_pairs"]

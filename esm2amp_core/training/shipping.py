@@ -46,13 +46,18 @@ def ship(
                   "looks_at_the_test_set": LOOKS},
     )  # fmt: skip
     files |= {name: (folder / name).read_bytes() for name in bundling.EXTRAS if (folder / name).exists()}
+    # Not among the bundle's checksums: each has its own, and names the weights that it belongs to.
+    explainers = _files(target, EXPLAINERS)
     save_bundle(target, manifest, bundle.classifier, encoder_folder=folder / ENCODER,
                 selfcheck=json.loads((folder / SELFCHECK).read_text(encoding="utf-8")),
                 extras=files, replace_existing=True)
+    for name, content in explainers.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(content)
 
 
 def kept_figures(target: Path, bundle: ModelBundle) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a shipped bundle of the same weights holds beside them: its figures, reports and explainers."""
+    """What a shipped bundle of the same weights holds beside them: its figures and reports."""
     if not (target / MANIFEST).exists():
         return {}, {}
     shipped, models = read_manifest(target), set()
@@ -60,8 +65,13 @@ def kept_figures(target: Path, bundle: ModelBundle) -> tuple[dict[str, Any], dic
         models.add((manifest.checksums[WEIGHTS], manifest.encoder.revision))
     if len(models) > 1:
         return {}, {}
-    kept = [name for name in shipped.checksums if name.split("/")[0] in (REPORTS, EXPLAINERS)]
-    return dict(shipped.metrics), {name: (target / name).read_bytes() for name in kept}
+    return dict(shipped.metrics), _files(target, REPORTS)
+
+
+def _files(folder: Path, part: str) -> dict[str, bytes]:
+    """Contents of the files in one part of a folder, by relative path."""
+    paths = sorted(path for path in (folder / part).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def kinds_told_apart(bundle: ModelBundle, prepared: Prepared) -> Kinds:
