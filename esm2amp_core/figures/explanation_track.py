@@ -105,6 +105,7 @@ def _add_segments(
     figure.add_scatter(
         x=[(start + end) / 2 for _, _, (start, end) in own], y=[1.5] * len(own), mode="text",
         text=[token.partition(".")[2].removeprefix("segment") for _, token, _ in own], hoverinfo="skip",
+        textfont={"color": ["#ffffff" if abs(values[i]) > 0.55 * limit else FAINT for i, _, _ in own]},
     )  # fmt: skip
 
 

@@ -99,9 +99,9 @@ def show_matrix(view: View, part: Explanation) -> None:
                           template="{row}<br>takes {value}<br>from {column}"),
             key="matrix", alt="Attention: how much each segment takes from each other one",
         )  # fmt: skip
-        caption_and_files(view, METHODS[part.method].shows, "attention",
-                          lambda: frames.matrix_table(matrix, view.pair.tokens),
-                          drawings(drawn.matrix, matrix, view.pair, _layer_words(layer, len(layers))))
+        st.caption(METHODS[part.method].shows)
+        picture_files(view, "attention", lambda: frames.matrix_table(matrix, view.pair.tokens),
+                      drawings(drawn.matrix, matrix, view.pair, _layer_words(layer, len(layers))))
 
 
 def show_waterfall(view: View) -> None:
