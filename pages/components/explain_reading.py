@@ -13,7 +13,7 @@ import streamlit as st
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanation_files import SUMMARY, ExplanationFolder
 from esm2amp_core.explanations import Explanation
-from esm2amp_core.figures.explanation_pair import PairTokens, picture_text
+from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import part_of
 from esm2amp_core.jobs import Job
 from esm2amp_core.workspace import Workspace
@@ -150,8 +150,3 @@ def _sequences(_workspace: Workspace, job_id: str, names: tuple[str, str]) -> tu
     """Of a pair; a job's id cannot be guessed and belongs to one owner."""
     proteins = _workspace.inputs(job_id).proteins
     return tuple(proteins[name].sequence for name in names)
-
-
-def plain_name(name: str) -> str:
-    """A protein's name as it stands in a picture."""
-    return picture_text(name)
