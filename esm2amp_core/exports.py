@@ -78,10 +78,20 @@ def to_xlsx(table: PredictionTable) -> bytes:
     UserError
         If there are more rows than a sheet holds, or a text is longer than a cell holds.
     """
-    frame = table.frame
+    return workbook(table.frame, "Predictions")
+
+
+def workbook(frame: pd.DataFrame, title: str) -> bytes:
+    """Any table as a workbook with one sheet of this title, as `to_xlsx` tells.
+
+    Raises
+    ------
+    UserError
+        If there are more rows than a sheet holds, or a text is longer than a cell holds.
+    """
     _check_fits_sheet(frame)
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("Predictions")
+    sheet = book.create_sheet(title)
     sheet.freeze_panes = "A2"
 
     def cell(value):

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from esm2amp_core.errors import JobError
 
-PREDICT, EVALUATE, EXPLAIN, DOWNLOAD = "predict", "evaluate", "explain", "download"
+PREDICT, EVALUATE, EXPLAIN, REGIONS, DOWNLOAD = "predict", "evaluate", "explain", "regions", "download"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +105,47 @@ class ExplainParams(PredictParams):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegionsParams(Params):
+    """What comparing an explanation with regions of its proteins needs to know.
+
+    Attributes
+    ----------
+    source : str
+        The explanation, a job.
+    method : str
+        One of its methods.
+    annotations : str
+        Name of the file that lies with the job; empty where `lookup` asks UniProt.
+    annotations_sha256 : str
+    lookup : bool
+        The worker sends the proteins' accessions to UniProt.
+    label : str
+        Column of the explained pairs that says 1 or 0; empty for none.
+    types : list of str
+        Types of regions; empty for the usual ones.
+    k : int
+        Top and low segments of each pair.
+    share : float
+        Top and low share of residues, where these were explained.
+    n_shufflings, n_resamples, seed : int
+        For p-values and intervals.
+    """
+
+    source: str
+    method: str
+    annotations: str = ""
+    annotations_sha256: str = ""
+    lookup: bool = False
+    label: str = ""
+    types: list[str] = field(default_factory=list)
+    k: int = 3
+    share: float = 0.1
+    n_shufflings: int = 2000
+    n_resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadParams(Params):
     """What installing a published model needs to know.
 
@@ -139,6 +180,7 @@ KINDS = {
     PREDICT: Kind(run="esm2amp_core.tasks.predict:run", params=PredictParams, page="results"),
     EVALUATE: Kind(run="esm2amp_core.tasks.evaluate:run", params=EvaluateParams, page="results"),
     EXPLAIN: Kind(run="esm2amp_core.tasks.explain:run", params=ExplainParams, page="explain"),
+    REGIONS: Kind(run="esm2amp_core.tasks.regions:run", params=RegionsParams, page="regions"),
     DOWNLOAD: Kind(run="esm2amp_core.tasks.download:run", params=DownloadParams, page="models"),
 }
 

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Collection
@@ -27,6 +29,7 @@ from esm2amp_core.bundles import (
 )
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, PairError, UserError, quoted
+from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
 from esm2amp_core.kinds import (
@@ -34,10 +37,12 @@ from esm2amp_core.kinds import (
     EVALUATE,
     EXPLAIN,
     PREDICT,
+    REGIONS,
     DownloadParams,
     EvaluateParams,
     ExplainParams,
     PredictParams,
+    RegionsParams,
     kind_of,
 )
 from esm2amp_core.labelled import parse_labels
@@ -205,6 +210,78 @@ class Workspace:
         return same or self.jobs.submit(EXPLAIN, asked, pairs, title=title[:LONGEST_TITLE],
                                         owner=self.settings.owner)
 
+    def compare_regions(
+        self, job_id: str, *, method: str, annotations: bytes = b"", filename: str = "", lookup: bool = False,
+        label: str = "", types: Collection[str] = (), k: int = 3,
+    ) -> Job:  # fmt: skip
+        """The job that lays regions over an explanation: queued now, or the one that did or does the same.
+
+        Parameters
+        ----------
+        job_id : str
+            A finished explanation.
+        method : str
+            One of its methods.
+        annotations : bytes
+            Contents of a file that `read_annotations` reads, called `filename`.
+        lookup : bool
+            Instead of a file: the worker sends the accessions to UniProt.
+        label : str
+            Column of the explained pairs that says 1 or 0; empty for none.
+        types : collection of str
+            Types of regions; empty for the usual ones.
+        k : int
+            Top and low segments of each pair, 1 to 10.
+
+        Raises
+        ------
+        JobError
+            If the explanation is not there, has no such method or column, or annotations are missing.
+        """
+        folder = ExplanationFolder(self.finished_explanation(job_id))
+        if method not in folder.methods:
+            raise JobError(f"The explanation has no method {quoted(method)}.",
+                           hint=f"Choose one of {', '.join(folder.methods)}.")
+        if label and label not in self.inputs(job_id).carried:
+            raise JobError(f"The explained pairs have no column {quoted(label)}.",
+                           hint="Name the column of the labels.")
+        if bool(annotations) is lookup:
+            raise JobError("One source of annotations is needed.",
+                           hint="Choose a file that is not empty, or have UniProt asked.")
+        if len(annotations) > self.settings.max_file_mb * MB:
+            raise JobError(f"{filename} has {len(annotations) / MB:,.0f} MB; at most "
+                           f"{self.settings.max_file_mb:,} are read.",
+                           hint="Keep the proteins of the explanation, or raise ESM2AMP_MAX_FILE_MB.")
+        if not 1 <= k <= 10:
+            raise JobError(f"{k} top and low segments cannot be chosen.", hint="Choose 1 to 10.")
+        name = "" if lookup else _safe_name(filename)
+        params = RegionsParams(
+            source=job_id, method=method, annotations=name, lookup=lookup, label=label, types=list(types),
+            k=k, annotations_sha256=hashlib.sha256(annotations).hexdigest() if annotations else "",
+        ).to_json()  # fmt: skip
+        digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+        if same := self.jobs.find_equal(REGIONS, digest, owner=self.settings.owner):
+            return same
+        title = self.jobs.get(job_id).title.removeprefix("Why: ")
+        return self.jobs.submit_task(
+            REGIONS, params, title=f"Regions: {title}"[:LONGEST_TITLE], owner=self.settings.owner,
+            digest=digest, files={name: annotations} if name else None,
+        )  # fmt: skip
+
+    def finished_explanation(self, job_id: str) -> Path:
+        """Folder of an explanation that is there to be read.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, it is none, is not done, or its results were removed.
+        """
+        job = self.jobs.get(job_id)
+        if job.kind != EXPLAIN or job.state != JobState.DONE:
+            raise JobError(f"Job {job.title!r} is no finished explanation.", hint="Explain its pairs first.")
+        self._kept(job_id)
+        return self.explanation_folder(job_id)
+
     def _how_to_score(self, pairs: PairTable, bundle: str, device: str, precision: str) -> dict[str, str]:
         """Parameters of a job that scores pairs; refuses too many of them."""
         most = self.settings.max_pairs
@@ -335,6 +412,14 @@ class Workspace:
         """Where the explanation of a job lies once it is there."""
         return self.jobs.artifacts.folder / job_id / "explanation"
 
+    def regions_folder(self, job_id: str) -> Path:
+        """Where the comparison of a job with regions lies once it is there."""
+        return self.jobs.artifacts.folder / job_id / "regions"
+
+    def annotations_file(self, job_id: str) -> Path:
+        """The annotations that lie with a job of the kind "regions"."""
+        return self.jobs.artifacts.folder / job_id / str(self.jobs.get(job_id).params["annotations"])
+
     def bundle_folder(self, name: str) -> Path:
         """Folder of an installed model.
 
@@ -388,3 +473,10 @@ class Workspace:
             except (UserError, OSError, UnicodeDecodeError) as error:
                 broken[name] = str(error)
         return good, broken
+
+
+def _safe_name(filename: str) -> str:
+    """A person's file name as every system accepts it."""
+    stem, dot, suffix = filename.rpartition(".")
+    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or "annotations"
+    return f"{name}.{re.sub(r'[^A-Za-z0-9]', '', suffix)[:8]}" if stem and dot else name

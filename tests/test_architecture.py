@@ -14,7 +14,7 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "same_pairs", "explanation_files", "faithfulness"}  # fmt: skip
+         "same_pairs", "explanation_files", "faithfulness", "region_files"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},
     "report_words": {"reports"},
+    "region_files": {"errors", "files", "annotations"},
     "annotations": {"errors", "settings", "files", "sequences", "tables", "protein_files"},
     "exports": NOUNS,
     "feature_files": NOUNS,
@@ -67,7 +68,8 @@ MAY_IMPORT = {
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
     "workspace": NOUNS | {"store", "launching", "downloads"},
-    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain"},
+    "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain",
+              "annotations", "downloads", "regions"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain",
                          "surrogates"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",

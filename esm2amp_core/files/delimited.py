@@ -69,9 +69,13 @@ def read_delimited(text: str, name: str, *, max_rows: int, max_columns: int) -> 
     for row in rows:
         for i, cell in enumerate(row):
             if "'" in cell:
-                cell = cell[1:] if GUARDED.match(cell) else cell
-                row[i] = GUARDED_INSIDE.sub("", cell)
+                row[i] = unguarded(cell)
     return Cells(rows)
+
+
+def unguarded(cell: str) -> str:
+    """A cell as it was before an export put quotes in front of what could be taken for a formula."""
+    return GUARDED_INSIDE.sub("", cell[1:] if GUARDED.match(cell) else cell)
 
 
 def find_delimiter(sample: str) -> str | None:

@@ -54,7 +54,7 @@ def sequence_tracks(
     scaled = scale(np.asarray(values), signed=signed)
     for i, side in enumerate("AB"):
         chain = panels[rows * i + rows - 1]
-        _chain(chain, side, np.asarray(values), pair, scaled)
+        draw_chain(chain, side, np.asarray(values), pair, scaled)
         if residues:
             _profile(panels[rows * i], residues[side], chain.get_xlim(), unit, signed=signed)
         heading = f"{side}: {plain(pair.names[i], _letters(width_mm))}, {pair.lengths[i]:,} residues"
@@ -67,7 +67,8 @@ def sequence_tracks(
     return figure
 
 
-def _chain(axes: Axes, side: str, values: np.ndarray, pair: PairTokens, scaled) -> None:
+def draw_chain(axes: Axes, side: str, values: np.ndarray, pair: PairTokens, scaled) -> None:
+    """One chain: its segments coloured by importance, tokens without a place as boxes beside it."""
     colours, norm = scaled
     length, names = pair.lengths["AB".index(side)], ticks(pair)
     box = 0.035 * length

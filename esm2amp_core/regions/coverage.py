@@ -8,10 +8,11 @@ import numpy as np
 
 from esm2amp_core.annotations.region import ALL, Annotations
 from esm2amp_core.features import N_SEGMENTS
+from esm2amp_core.region_files import ENDS
 from esm2amp_core.regions.units import Units
 from esm2amp_core.sequences import residue_stretch
 
-POSITIONS = (*(f"tenth {i}" for i in range(1, N_SEGMENTS + 1)), "first or last tenth")
+POSITIONS = (*(f"tenth {i}" for i in range(1, N_SEGMENTS + 1)), ENDS)
 """Stretches of a chain whose being chosen would be a matter of position."""
 
 

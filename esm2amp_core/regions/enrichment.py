@@ -10,11 +10,11 @@ import pandas as pd
 
 from esm2amp_core.evaluation.intervals import Replicates, resample
 from esm2amp_core.progress import Report, silent
+from esm2amp_core.region_files import CHANCE
 from esm2amp_core.regions.chance import chance
 from esm2amp_core.regions.selection import Selection
 from esm2amp_core.regions.units import Units
 
-CHANCE = "chance"
 COLUMNS = ("selection", "against", "type", "n_units", "coverage", "reference", "difference", "difference_low",
            "difference_high", "ratio", "ratio_low", "ratio_high", "chance_low", "chance_high", "p_value",
            "q_value")

@@ -11,13 +11,8 @@ import pandas as pd
 
 from esm2amp_core import exports
 from esm2amp_core.files.whole_folder import whole_folder
+from esm2amp_core.region_files import FORMAT, ISSUES, SUMMARY, TABLES
 from esm2amp_core.regions.running import RegionAnalysis
-
-FORMAT = 1
-SUMMARY = "summary.json"
-TABLES = {"coverage": "coverage.csv", "hit_rates": "hit_rates.csv", "enrichment": "enrichment.csv",
-          "positions": "position_bias.csv", "pairs": "pair_enrichment.csv"}  # fmt: skip
-ISSUES = "annotation_issues.csv"
 
 
 def write_analysis(analysis: RegionAnalysis, folder: Path, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from esm2amp_core.region_files import ANY, EVERY, MEAN
 from esm2amp_core.regions.selection import Selection
 
 THRESHOLDS = (25, 50, 75)
-ANY = "any"
-MEAN = "mean"
-EVERY = "all"
 
 
 def hit_rates(

@@ -59,7 +59,7 @@ def truth_and_prediction(
         explained = _read(beside, max_file_mb)
         if {"row", *PREDICTION_COLUMNS[:1]} <= set(explained.columns):
             by_row = explained.drop_duplicates("row").set_index("row")[PREDICTION_COLUMNS[0]]
-            interacts = _booleans(pairs["row"].astype(str).map(by_row), beside)
+            interacts = as_booleans(pairs["row"].astype(str).map(by_row), beside)
     if interacts is None and given is not None:
         interacts = _matched(pairs, given, PREDICTION_COLUMNS, labels)
     return label, interacts
@@ -82,7 +82,7 @@ def _read(path: Path, max_file_mb: float) -> pd.DataFrame:
 
 def _own(pairs: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.Series | None:
     found = next((name for name in names if name in pairs.columns), None)
-    return None if found is None else _booleans(pairs[found], path)
+    return None if found is None else as_booleans(pairs[found], path)
 
 
 def _matched(
@@ -92,7 +92,7 @@ def _matched(
     found = next((name for name in names if name in given.columns), None)
     if found is None:
         return None
-    values = pd.Series(_booleans(given[found], path).to_numpy(), index=_keys(given), dtype="boolean").dropna()
+    values = pd.Series(as_booleans(given[found], path).to_numpy(), index=_keys(given), dtype="boolean").dropna()
     values = values[~pd.MultiIndex.from_arrays([values.index, values.to_numpy(bool)]).duplicated()]
     if (twice := values.index.duplicated()).any():
         pair = " and ".join(map(quoted, values.index[twice][0].split("\t")))
@@ -107,7 +107,7 @@ def _keys(frame: pd.DataFrame) -> pd.Index:
     return pd.Index(np.where(swap, b, a) + "\t" + np.where(swap, a, b))
 
 
-def _booleans(texts: pd.Series, path: Path | None) -> pd.Series:
+def as_booleans(texts: pd.Series, path: Path | str) -> pd.Series:
     """Values written as 1 and 0, true and false, yes and no; missing where nothing is written."""
     plain = texts.astype("object").where(texts.notna(), "").astype(str).str.strip().str.lower()
     values = plain.map(VALUES)

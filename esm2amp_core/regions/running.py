@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from esm2amp_core.annotations.fitting import check_fit
 from esm2amp_core.annotations.region import ALL, Annotations, check_types
 from esm2amp_core.errors import Issue
 from esm2amp_core.progress import Report, silent
+from esm2amp_core.region_files import REGION_COLUMNS
 from esm2amp_core.regions.coverage import POSITIONS, coverage, coverage_names, position_coverage
 from esm2amp_core.regions.enrichment import Enrichment, corrected, enrichment
 from esm2amp_core.regions.hit_rates import EVERY, THRESHOLDS, classes_of, hit_rates
@@ -38,6 +39,8 @@ class RegionAnalysis:
         As `enrichment` gives them, for types of regions and for tenths of the chains.
     pairs : DataFrame
         As `pair_tests` gives them, with row and proteins.
+    regions : DataFrame
+        Regions of the job's proteins, called as the job calls them: `REGION_COLUMNS`.
     issues : tuple of Issue
         What does not fit or could not be read in the annotations.
     summary : dict
@@ -49,6 +52,7 @@ class RegionAnalysis:
     enrichment: pd.DataFrame
     positions: pd.DataFrame
     pairs: pd.DataFrame
+    regions: pd.DataFrame
     issues: tuple[Issue, ...]
     summary: dict[str, Any]
 
@@ -101,10 +105,15 @@ def analyse(
         pd.concat([hit_rates(selection, _of(units, selection, covered), names, classes,
                              single=units.kind == SEGMENT) for selection in selections], ignore_index=True),
         _with_q(found.table[~is_position]), _with_q(found.table[is_position]),
-        _with_pairs(_with_q(tests), important.pairs), issues,
+        _with_pairs(_with_q(tests), important.pairs), _region_frame(annotations, units.names), issues,
         _summary(important, annotations, chosen_types, classes, found, issues,
                  {"n_shufflings": n_shufflings, "n_resamples": n_resamples, "seed": seed}),
     )  # fmt: skip
+
+
+def _region_frame(annotations: Annotations, names: Sequence[str]) -> pd.DataFrame:
+    found = [(name, *astuple(region)[1:]) for name in names for region in annotations.of(name)]
+    return pd.DataFrame(found, columns=list(REGION_COLUMNS))
 
 
 def _of(units: Units, selection: Selection, values: np.ndarray) -> np.ndarray:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esm2amp_core.annotations.region import AnnotationError
-
-TOP, LOW = "top", "low"
+from esm2amp_core.region_files import LOW, TOP
 
 
 @dataclass(frozen=True)

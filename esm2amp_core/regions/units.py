@@ -10,8 +10,7 @@ from typing import Self
 import numpy as np
 
 from esm2amp_core.features import N_SEGMENTS, segment_bounds
-
-SEGMENT, RESIDUE = "segment", "residue"
+from esm2amp_core.region_files import RESIDUE, SEGMENT
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,43 @@ class Artifacts:
             raise JobError("The table holds broken characters.",
                            hint="Save it as UTF-8 and try again.") from None
         except OSError as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise JobError(f"The input cannot be kept in {self.folder}: {error.strerror or error}.",
-                           hint="Free some space there, or make the folder writable.") from error
+            raise self._not_kept(unfinished, error) from error
         return self.bytes_of(job_id)
+
+    def write_files(self, job_id: str, files: Mapping[str, bytes]) -> int:
+        """Write the files of a job that has no pairs; its folder appears when everything is on the disk.
+
+        Parameters
+        ----------
+        job_id : str
+        files : mapping of str to bytes
+            Contents by the files' names, which the program chose.
+
+        Returns
+        -------
+        int
+            Bytes written.
+
+        Raises
+        ------
+        JobError
+            If the disk is full or cannot be written.
+        """
+        unfinished = self.folder / f"{job_id}{UNFINISHED}"
+        try:
+            unfinished.mkdir(parents=True)
+            for name, data in files.items():
+                (unfinished / name).write_bytes(data)
+                _to_disk(unfinished / name)
+            os.replace(unfinished, self.folder / job_id)
+        except OSError as error:
+            raise self._not_kept(unfinished, error) from error
+        return self.bytes_of(job_id)
+
+    def _not_kept(self, unfinished: Path, error: OSError) -> JobError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        return JobError(f"The input cannot be kept in {self.folder}: {error.strerror or error}.",
+                        hint="Free some space there, or make the folder writable.")
 
     def read_inputs(self, job_id: str) -> PairTable:
         """The input of a job, as it was submitted.

@@ -76,18 +76,37 @@ class JobStore(JobQueue):
             raise
 
     def submit_task(
-        self, kind: str, params: Mapping[str, Any], *, title: str, owner: str = "local"
-    ) -> Job:
-        """Queue a job that has no pairs."""
+        self, kind: str, params: Mapping[str, Any], *, title: str, owner: str = "local", digest: str = "",
+        files: Mapping[str, bytes] | None = None,
+    ) -> Job:  # fmt: skip
+        """Queue a job that has no pairs.
+
+        Parameters
+        ----------
+        digest : str
+            By which `find_equal` finds it.
+        files : mapping of str to bytes, optional
+            What it needs besides its parameters; kept in its folder.
+
+        Raises
+        ------
+        JobError
+            If the files cannot be kept.
+        """
         job_id, title = _new_id(), _one_line(title)
+        input_bytes = self.artifacts.write_files(job_id, files) if files else 0
         row = JobRow(
             id=job_id, kind=kind, state=JobState.QUEUED, title=title, search_text=_search_text(title, job_id),
-            owner=owner, params=dict(params), created=now(),
+            owner=owner, params=dict(params), input_digest=digest, input_bytes=input_bytes, created=now(),
         )  # fmt: skip
-        with self.database.writing() as session:
-            session.add(row)
-            session.flush()
-            return row.to_job()
+        try:
+            with self.database.writing() as session:
+                session.add(row)
+                session.flush()
+                return row.to_job()
+        except JobError:
+            self.artifacts.remove(job_id)
+            raise
 
     def get(self, job_id: str) -> Job:
         """One job as it stands now.

@@ -1,0 +1,131 @@
+"""What the pictures of regions are drawn of: computed once, for the screen and for paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.annotations.region import ALL
+from esm2amp_core.region_files import ANY, CHANCE, ENDS, EVERY, LOW, MEAN, TOP
+
+SIGNIFICANT = 0.05
+# Okabe and Ito's colours, which any colour vision tells apart, moved to tones that stand out on white and on
+# black; the rows of a picture name their type as well.
+PALETTE = ("#2f86bd", "#d99a00", "#c77aa6", "#0f9d74", "#d9641a", "#56b4e9", "#8a6fd1", "#8d8d2a")
+_FIXED = {"Domain": 0, "Region": 1, "Compositional bias": 2, "Repeat": 3, "Motif": 4, "Active site": 4,
+          "Binding site": 1, "Conserved site": 5, "PTM": 2}  # fmt: skip
+CLASSES = {
+    EVERY: "all pairs", "TP": "TP: rightly called interacting", "FN": "FN: interact, not called",
+    "TN": "TN: rightly not called", "FP": "FP: wrongly called", "positive": "labelled interacting",
+    "negative": "labelled not interacting", "predicted positive": "called interacting",
+    "predicted negative": "called not interacting",
+}  # fmt: skip
+COMPARISONS = {(TOP, CHANCE): "top against chance", (LOW, CHANCE): "low against chance",
+               (TOP, LOW): "top against low"}  # fmt: skip
+
+
+class HitPanel(NamedTuple):
+    """Hit rates of one class at one threshold, in percent.
+
+    Attributes
+    ----------
+    name : str
+        A key of `CLASSES`.
+    n_pairs : int
+    top, low : ndarray, dtype=float64, shape=(T,)
+        One per type; NaN where the class has no pair.
+    """
+
+    name: str
+    n_pairs: int
+    top: np.ndarray
+    low: np.ndarray
+
+
+class Comparison(NamedTuple):
+    """Differences of coverage per type, in percentage points.
+
+    Attributes
+    ----------
+    title : str
+    table : DataFrame
+        One line per type, in the order of the pictures; columns as `RegionFolder.enrichment`.
+    is_finding : ndarray, dtype=bool, shape=(T,)
+        True where the corrected p-value is at most `SIGNIFICANT`.
+    """
+
+    title: str
+    table: pd.DataFrame
+    is_finding: np.ndarray
+
+
+def type_colours(types: Sequence[str]) -> dict[str, str]:
+    """One colour per type; the usual types always have the same ones, as long as these suffice."""
+    colours: dict[str, str] = {}
+    for name in types:
+        wish = _FIXED.get(name, 0)
+        order = [*PALETTE[wish:], *PALETTE[:wish]]
+        colours[name] = next((colour for colour in order if colour not in colours.values()), order[0])
+    return colours
+
+
+def with_all(types: Sequence[str]) -> list[str]:
+    """Rows of a picture: the types, and their union where there are several."""
+    return [*types, ALL]
+
+
+def hit_panels(hit_rates: pd.DataFrame, types: Sequence[str], threshold: float) -> list[HitPanel]:
+    """One panel per class that has pairs; a pair counts if any of its chosen segments hits."""
+    names = with_all(types)
+    chosen = hit_rates[(hit_rates["threshold"] == threshold) & hit_rates["rank"].isin((ANY, MEAN))]
+    panels = []
+    for name, own in chosen.groupby("class", sort=False):
+        rates = own.set_index("selection")
+        if (n_pairs := int(own["n_pairs"].iloc[0])) > 0:
+            top, low = (rates.loc[which, names].to_numpy(float) for which in (TOP, LOW))
+            panels.append(HitPanel(str(name), n_pairs, top, low))
+    return panels
+
+
+def comparisons(enrichment: pd.DataFrame, types: Sequence[str]) -> list[Comparison]:
+    """Top and low units against chance, and against each other."""
+    return [_comparison(enrichment, *key, title, with_all(types)) for key, title in COMPARISONS.items()]
+
+
+def position_table(positions: pd.DataFrame, selection: str) -> pd.DataFrame:
+    """Share of the chosen units in each tenth of their chains, from the first to the last."""
+    own = positions[(positions["selection"] == selection) & (positions["against"] == CHANCE)]
+    return own[own["type"] != ENDS].reset_index(drop=True)
+
+
+def _comparison(table: pd.DataFrame, selection: str, against: str, title: str, names: Sequence[str]):
+    own = table[(table["selection"] == selection) & (table["against"] == against)].set_index("type")
+    own = own.reindex(names).reset_index()
+    return Comparison(title, own, (own["q_value"] <= SIGNIFICANT).to_numpy(bool))
+
+
+def lanes(starts: Iterable[int], ends: Iterable[int]) -> list[int]:
+    """Regions that overlap go on lanes of their own: for each the first lane that is free.
+
+    Parameters
+    ----------
+    starts, ends : iterable of int, length=R
+        Inclusive; by rising start.
+    """
+    last: list[int] = []
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        lane = next((i for i, taken in enumerate(last) if taken < start), len(last))
+        last[lane : lane + 1] = [end]
+        found.append(lane)
+    return found
+
+
+def p_words(p_value: float) -> str:
+    """A p-value as a figure shows it."""
+    if np.isnan(p_value):
+        return "–"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}" if p_value < 0.1 else f"{p_value:.2f}"

@@ -1,0 +1,91 @@
+"""A protein with its annotated regions below its segments: one row per type, a lane per overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from esm2amp_core.figures.explanation_pair import FAINT, STILL, PairTokens, picture_text
+from esm2amp_core.figures.explanation_track import BORDERS
+from esm2amp_core.figures.region_numbers import lanes, type_colours
+
+LANE_HEIGHT, GAP, MARGINS, LABELS = 15, 14, 50, 128
+MOST_LANES = 6
+"""Of one type; where more regions overlap, the others share the last lane."""
+
+
+def add_regions(
+    figure: go.Figure, regions: pd.DataFrame, types: Sequence[str], pair: PairTokens, side: str, *,
+    low: Sequence[str] = (),
+) -> go.Figure:  # fmt: skip
+    """Add rows of regions below a `sequence_track`.
+
+    Parameters
+    ----------
+    figure : Figure
+        Is changed.
+    regions : DataFrame
+        Of this protein: `REGION_COLUMNS`. A region that reaches behind the end is drawn up to it.
+    types : sequence of str
+        Regions of other types are not drawn.
+    pair : PairTokens
+    side : str
+        ``A`` or ``B``.
+    low : sequence of str
+        Tokens that are framed with dots.
+    """
+    length = pair.lengths["AB".index(side)]
+    colours, rows, n_lanes = type_colours(types), {}, 0
+    for name in types:
+        own = regions[(regions["type"] == name) & (regions["start"] <= length)].sort_values(["start", "end"])
+        if len(own):
+            ends = own["end"].clip(upper=length)
+            lane = [min(i, MOST_LANES - 1) for i in lanes(own["start"], ends)]
+            _add_row(figure, own, ends, [n_lanes + i for i in lane], colours[name])
+            rows[name] = n_lanes + max(lane) / 2
+            n_lanes += max(lane) + 1
+    _make_room(figure, rows, max(n_lanes, 1))
+    if not rows:
+        figure.add_annotation(text="no annotated region of these types", x=0.5, xref="paper", y=0,
+                              yref="y3", showarrow=False, font={"color": FAINT})  # fmt: skip
+    for token in low:
+        if token.startswith(f"{side}.") and (found := pair.residues(token)):
+            figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
+                             line={"color": FAINT, "width": 1.5, "dash": "dot"})
+    return figure
+
+
+def _add_row(figure: go.Figure, own: pd.DataFrame, ends: pd.Series, lane: list[int], colour: str) -> None:
+    figure.add_bar(
+        x=(own["start"] + ends) / 2, width=ends - own["start"] + 1, y=[0.8] * len(own),
+        base=[i - 0.4 for i in lane], yaxis="y3", marker={"color": colour, "line": {"width": 0}},
+        hovertext=[region_words(line) for line in own.itertuples()],
+        hovertemplate="%{hovertext}<extra></extra>", **STILL,
+    )  # fmt: skip
+
+
+def _make_room(figure: go.Figure, rows: dict[str, float], n_lanes: int) -> None:
+    """Shift what is there upwards, by as many pixels as the rows need."""
+    before = figure.layout.height - MARGINS
+    after = before + n_lanes * LANE_HEIGHT + GAP
+    for axis in (figure.layout.yaxis, figure.layout.yaxis2):
+        if axis.domain:
+            axis.domain = [1 - (1 - edge) * before / after for edge in axis.domain]
+    figure.update_layout(
+        height=after + MARGINS,
+        yaxis3={**BORDERS, "range": [n_lanes - 0.4, -0.6], "domain": [0, n_lanes * LANE_HEIGHT / after],
+                "showticklabels": True, "tickvals": list(rows.values()),
+                "ticktext": [picture_text(name, limit=20) for name in rows], "anchor": "x"},
+    )  # fmt: skip
+    figure.update_layout(margin_l=LABELS)
+    figure.update_xaxes(anchor="y3")
+
+
+def region_words(line) -> str:
+    """Type, note, place and evidence of a region, for a hover."""
+    parts = [f"<b>{picture_text(line.type)}</b>", picture_text(line.note, limit=90),
+             f"residues {line.start:,}–{line.end:,}", picture_text(line.uncertain, limit=90),
+             picture_text(line.evidence, limit=60)]  # fmt: skip
+    return "<br>".join(filter(None, parts))

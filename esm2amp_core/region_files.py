@@ -1,0 +1,128 @@
+"""The folder that an analysis of regions becomes, and how it is read.
+
+``summary.json`` tells what was compared and how; each table is a CSV that spreadsheets and scripts read too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from esm2amp_core.annotations.region import ALL, Region
+from esm2amp_core.errors import JobError
+from esm2amp_core.files.delimited import unguarded
+
+FORMAT = 1
+SUMMARY = "summary.json"
+TABLES = {"coverage": "coverage.csv", "hit_rates": "hit_rates.csv", "enrichment": "enrichment.csv",
+          "positions": "position_bias.csv", "pairs": "pair_enrichment.csv",
+          "regions": "regions.csv"}  # fmt: skip
+ISSUES = "annotation_issues.csv"
+TOP, LOW, CHANCE, EVERY, ANY, MEAN = "top", "low", "chance", "all", "any", "mean"
+"""What tables call the two selections, what they are compared with, all classes, and how units count."""
+SEGMENT, RESIDUE = "segment", "residue"
+REGION_COLUMNS = tuple(field.name for field in fields(Region))
+ENDS = "first or last tenth"
+_TEXTS = ("protein_a", "protein_b", "protein", "class", "selection", "against", "type", "token", "rank",
+          "note", "evidence", "source", "uncertain", "value", "problem", "remedy", "severity")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RegionFolder:
+    """An analysis of regions on disk; each part is read when asked for."""
+
+    folder: Path
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Settings, counts, and what a reader must know.
+
+        Raises
+        ------
+        JobError
+            If it cannot be read, or a newer program wrote it.
+        """
+        path = self.folder / SUMMARY
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            if summary["format"] != FORMAT:
+                found = summary["format"]
+                raise JobError(f"This analysis has format {found}; this program reads {FORMAT}.",
+                               hint="Analyse the explanation again.")
+            return summary
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(path) from error
+
+    @property
+    def types(self) -> list[str]:
+        """Types of regions that were looked at, without `ALL`."""
+        return list(self.summary["annotations"]["types"])
+
+    @property
+    def is_by_residue(self) -> bool:
+        """True where single residues are compared, not segments."""
+        return self.summary["unit"] == RESIDUE
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """One line per pair and chosen unit: its place, and how many percent of it each type covers."""
+        return self._table(TABLES["coverage"])
+
+    @cached_property
+    def hit_rates(self) -> pd.DataFrame:
+        """Percentage of pairs whose chosen units reach a coverage, by selection, class, threshold, rank."""
+        return self._table(TABLES["hit_rates"])
+
+    @cached_property
+    def enrichment(self) -> pd.DataFrame:
+        """Coverage of chosen units against chance, and of the top against the low ones, per type."""
+        return self._table(TABLES["enrichment"])
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """As `enrichment`, for the tenths of the chains."""
+        return self._table(TABLES["positions"])
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """As `enrichment`, for each pair on its own."""
+        return self._table(TABLES["pairs"])
+
+    @cached_property
+    def regions(self) -> pd.DataFrame:
+        """Regions of the proteins that were compared: `REGION_COLUMNS`; inclusive from 1."""
+        return self._table(TABLES["regions"])
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """What does not fit or could not be read in the annotations."""
+        return self._table(ISSUES)
+
+    def regions_of(self, protein: str) -> pd.DataFrame:
+        """Lines of `regions` of one protein."""
+        return self.regions[self.regions["protein"] == protein]
+
+    def _table(self, file: str) -> pd.DataFrame:
+        path = self.folder / file
+        try:
+            frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False,
+                                na_values={}, float_precision="round_trip", encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise _unreadable(path) from error
+        frame.columns = [unguarded(name) for name in frame.columns]
+        for name in frame.columns:
+            if name in _TEXTS:
+                frame[name] = frame[name].map(unguarded)
+            else:
+                frame[name] = pd.to_numeric(frame[name], errors="coerce")
+        return frame
+
+
+def _unreadable(path: Path) -> JobError:
+    return JobError(f"{path.name} of the analysis is missing or damaged.",
+                    hint="Analyse the explanation again.")
