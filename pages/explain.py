@@ -3,7 +3,13 @@
 import streamlit as st
 
 from esm2amp_core.jobs import JobState
-from pages.components.explain_choice import choose_pair, offer_attention, show_score, show_way_back
+from pages.components.explain_choice import (
+    choose_pair,
+    offer_attention,
+    offer_residues,
+    show_score,
+    show_way_back,
+)
 from pages.components.explain_reading import open_folder, open_view
 from pages.components.explain_sections import explore
 from pages.components.job_actions import show_actions
@@ -33,4 +39,5 @@ with page("Explain") as workspace:
         chosen = choose_pair(folder)
         show_score(open_view(workspace, job, folder, chosen), model.threshold)
         explore(workspace, job.id, chosen)
+        offer_residues(workspace, job, folder)
     offer_attention(workspace, job, model)

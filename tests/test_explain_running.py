@@ -17,7 +17,7 @@ from esm2amp_core.bundles import bundle_digest
 from esm2amp_core.cli.main import main
 from esm2amp_core.errors import JobError, PairError, UserError
 from esm2amp_core.explain.base import ExplainSettings
-from esm2amp_core.explain.running import MOST_COSTLY_PAIRS, explain_table, suitable_methods
+from esm2amp_core.explain.running import explain_table, suitable_methods
 from esm2amp_core.explanation_files import TOKEN_COLUMNS, ExplanationFolder, token_frame
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.features import SEGMENTS, segment_bounds
@@ -192,9 +192,10 @@ def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*")]
 
 
-def test_methods_that_take_seconds_per_pair_are_not_used_for_many_unless_asked_for():
-    assert suitable_methods(1) == list(METHODS) == suitable_methods(MOST_COSTLY_PAIRS)
-    assert "token_shapley" not in suitable_methods(MOST_COSTLY_PAIRS + 1)
+def test_methods_that_take_long_per_pair_are_not_used_unless_asked_for():
+    assert [method for method in METHODS if method not in suitable_methods(1)] == ["residue_gradients"]
+    assert suitable_methods(10) == suitable_methods(1)
+    assert set(suitable_methods(10)) - set(suitable_methods(11)) == {"token_shapley"}
 
 
 def test_pairs_without_any_score_are_refused_with_their_reasons(workspace, tmp_path):

@@ -128,7 +128,8 @@ def test_lines_with_different_separators_are_refused_not_dropped():
 
 def test_what_openpyxl_does_not_know_of_a_workbook_is_no_matter_and_not_told():
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    rows = "".join(f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>x</t></is></c></row>' for row in (1, 2))
+    rows = "".join(f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>x</t></is></c></row>'
+                   for row in (1, 2))
     extensions = '<extLst><ext uri="{CCE6A557-97BC-4b89-ADB6-D9C93CAAB3DF}"/></extLst>'
     sheet = f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData>{extensions}</worksheet>'
     styles = f'<styleSheet xmlns="{space}"/>'

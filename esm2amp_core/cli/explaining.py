@@ -19,7 +19,7 @@ def explain(
     pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV or XLSX.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the explanation.")],
     method: Annotated[
-        str, typer.Option(help=f"Separated by commas: {', '.join(METHODS)}. All that fit if absent.")
+        str, typer.Option(help=f"Separated by commas: {', '.join(METHODS)}. The quick ones if absent.")
     ] = "",
     sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
@@ -42,7 +42,7 @@ def explain(
     """Tell why a model gave pairs their scores: METHOD.npz and METHOD.csv per method, and summary.json.
 
     Methods that cannot explain the chosen model are left out, with the reason. Without --method, methods
-    that take seconds per pair are used for up to ten pairs only.
+    that take long are left out: token_shapley beyond ten pairs, residue_gradients always.
     """
     from esm2amp_core.pairs import Limits, read_pairs
 

@@ -16,7 +16,7 @@ from esm2amp_core.features import FeatureSet, token_stretch
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.sequences import residue_number
 
-MOST_STEPS = 300
+STAGE, MOST_STEPS = "Following the score back to residues", 300
 RESIDUES_AT_ONCE = {"cuda": 16_384, "mps": 1_024, "cpu": 1_024}
 """Of all steps computed together."""
 
@@ -53,13 +53,18 @@ class ResidueGradients(Explainer):
             chains = [embedder.inputs(protein.sequence) for protein in pairs.pair(i)]
             given, masked = zip(*chains, strict=True)
 
+            n_done = 0
+
             def logits(a: Tensor, b: Tensor, i: int = i) -> Tensor:
-                report("Following the score back to residues", i, len(pairs))
+                nonlocal n_done
+                report(STAGE, i * MOST_STEPS + min(n_done, MOST_STEPS - 1), len(pairs) * MOST_STEPS)
+                n_done += len(a)
                 return self._logits(embedder.states(a), embedder.states(b))
 
             at_once = RESIDUES_AT_ONCE[embedder.device] // sum(states.shape[1] for states in given)
             path = integrate(logits, given, masked, most_steps=MOST_STEPS, at_once=max(1, at_once))
             found.append(path.summed())
+        report(STAGE, len(pairs) * MOST_STEPS, len(pairs) * MOST_STEPS)
         return self._explanation(pairs, found)
 
     def _logits(self, *states: Tensor) -> Tensor:

@@ -32,8 +32,8 @@ from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 
 LIBRARIES = ("torch", "transformers", "numpy", "captum", "shap", "scikit-learn")
-COSTLY, MOST_COSTLY_PAIRS = ("token_shapley", "residue_gradients"), 10
-"""Methods that take seconds per pair, and up to how many pairs they are used unless asked for."""
+MOST_PAIRS = {"token_shapley": 10, "residue_gradients": 0}
+"""Up to how many pairs a method is used unless asked for, where it takes seconds, or minutes, per pair."""
 MOST_TESTED_PAIRS = 100
 
 
@@ -94,8 +94,8 @@ def choose_methods(subject: Subject, wanted: Sequence[str]) -> tuple[list[str], 
 
 
 def suitable_methods(n_pairs: int) -> list[str]:
-    """Methods that take seconds, not hours, for so many pairs."""
-    return [method for method in METHODS if n_pairs <= MOST_COSTLY_PAIRS or method not in COSTLY]
+    """Methods that take seconds, not minutes, for so many pairs."""
+    return [method for method in METHODS if n_pairs <= MOST_PAIRS.get(method, n_pairs)]
 
 
 def explain_table(
@@ -120,7 +120,7 @@ def explain_table(
         Appears when everything is in it; an empty one may stand there.
     methods : sequence of str
         Keys of `METHODS`; those that cannot explain this model are left out with their reason. Empty for
-        those that suit so many pairs: `COSTLY` ones only for a few.
+        those that suit so many pairs (`suitable_methods`).
     settings : ExplainSettings, optional
     controls : bool
         Also score the decoys of a single pair.

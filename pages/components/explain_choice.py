@@ -18,6 +18,7 @@ from pages.components.text import count, literal
 ROW, CHOOSER = "row", "explain-pair"
 WITH_ATTENTION = "starter_amps"
 MOST_LISTED = 1_000
+RESIDUES = "residue_gradients"
 
 
 def choose_pair(folder: ExplanationFolder) -> int | str:
@@ -95,6 +96,23 @@ def offer_attention(workspace: Workspace, job: Job, model: JobModel) -> None:
         if st.button("Explain with it too", icon=":material/grid_on:", key="explain-with-attention"):
             try:
                 asked = workspace.explain(job.id, bundle=name)
+            except UserError as error:
+                show_user_error(error)
+                return
+            open_job(asked.id, EXPLAIN)
+
+
+def offer_residues(workspace: Workspace, job: Job, folder: ExplanationFolder) -> None:
+    """For a single pair: the method that takes a minute or more, and leads to single residues."""
+    known = {*folder.summary["methods"], *folder.summary["unavailable"]}
+    if len(folder.pairs) != 1 or RESIDUES in known:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown("**Segments are tens of residues long.** The score can be followed back to single residues "
+                    "through the language model. That takes one to three minutes for a pair of usual length.")
+        if st.button("Go down to residues", icon=":material/zoom_in:", key="explain-residues"):
+            try:
+                asked = workspace.explain(job.id, methods=[*folder.methods, RESIDUES])
             except UserError as error:
                 show_user_error(error)
                 return
