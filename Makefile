@@ -25,6 +25,8 @@ lint: .venv/tests-installed
 	@echo "Setting up: Python packages are fetched once (some GB). This takes a minute or more."
 	$(BIN)/pip install --quiet -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps -e .
+	@$(BIN)/python -m esm2amp_core.downloads.viewer_script || \
+	  echo "All else works. Later, online: $(BIN)/python -m esm2amp_core.downloads.viewer_script"
 	@touch $@
 
 .venv/tests-installed: .venv/app-installed

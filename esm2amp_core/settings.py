@@ -40,7 +40,10 @@ class Settings:
     figshare_url, hub_url : str
         Where `esm2amp models download` asks.
     uniprot_url : str
-        Where `esm2amp regions --lookup` asks; nothing else uses the network.
+        Where regions are looked up, by `esm2amp regions --lookup` or a button.
+    alphafold_url, npm_url : str
+        Where a button asks for a protein's model, and the set-up for the 3D viewer's script. Nothing else
+        uses the network.
     """
 
     workspace: Path = REPOSITORY / "data" / "workspace"
@@ -59,6 +62,8 @@ class Settings:
     figshare_url: str = "https://api.figshare.com"
     hub_url: str = "https://huggingface.co"
     uniprot_url: str = "https://rest.uniprot.org"
+    alphafold_url: str = "https://alphafold.ebi.ac.uk"
+    npm_url: str = "https://registry.npmjs.org"
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -102,6 +107,16 @@ class Settings:
     def uniprot_cache(self) -> Path:
         """Folder of the UniProtKB entries that were looked up."""
         return self.workspace / "uniprot"
+
+    @property
+    def alphafold_cache(self) -> Path:
+        """Folder of the AlphaFold DB models that were fetched."""
+        return self.workspace / "alphafold"
+
+    @property
+    def static(self) -> Path:
+        """Folder that the app serves as it is: Streamlit wants it beside app.py."""
+        return REPOSITORY / "static"
 
     @property
     def bundle_folders(self) -> tuple[Path, Path]:

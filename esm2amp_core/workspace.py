@@ -27,6 +27,8 @@ from esm2amp_core.bundles import (
     locate_bundle,
     read_manifest,
 )
+from esm2amp_core.downloads import viewer_script
+from esm2amp_core.downloads.alphafold import ModelSource, fetch_model
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, PairError, UserError, quoted
 from esm2amp_core.explanation_files import ExplanationFolder
@@ -57,6 +59,7 @@ from esm2amp_core.store.disk import MB, DiskUse
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
+from esm2amp_core.structures.structure import Structure
 from esm2amp_core.trust import with_notes
 
 RUN = re.compile(r" \(run (\d{1,6})\)$")
@@ -309,6 +312,31 @@ class Workspace:
             If there is no connection.
         """
         return published_terms(architecture, figshare_url=self.settings.figshare_url)
+
+    def alphafold_model(self, protein: str) -> tuple[Structure, ModelSource]:
+        """AlphaFold DB's model of a protein, by UniProt accession: unless it is kept, this uses the network.
+
+        Raises
+        ------
+        StructureError
+            If there is no model or no connection.
+        """
+        return fetch_model(protein, self.settings.alphafold_cache, alphafold_url=self.settings.alphafold_url)
+
+    @property
+    def has_viewer_script(self) -> bool:
+        """True if the 3D viewer can be shown offline."""
+        return viewer_script.is_there(self.settings.static)
+
+    def get_viewer_script(self) -> None:
+        """Fetch the 3D viewer's script: this uses the network.
+
+        Raises
+        ------
+        UserError
+            If there is no connection.
+        """
+        viewer_script.get_viewer_script(self.settings.static, npm_url=self.settings.npm_url)
 
     def submit_download(self, architecture: str) -> Job:
         """Queue the installation of a published model, or give the job that is already at it.

@@ -55,7 +55,8 @@ MAY_IMPORT = {
     "explanation_report": NOUNS | {"exports", "figures", "plots"},
     "embed": NOUNS,
     "models": NOUNS,
-    "downloads": NOUNS | {"annotations", "models"},
+    "structures": {"errors", "settings", "files", "sequences", "features"},
+    "downloads": NOUNS | {"annotations", "models", "structures"},
     "predictor": NOUNS | {"embed", "models"},
     "selfcheck": NOUNS | {"predictor"},
     "splitting": NOUNS | {"exports"},
@@ -67,7 +68,7 @@ MAY_IMPORT = {
     "installing": NOUNS | {"embed", "models", "downloads", "predictor", "selfcheck"},
     "store": NOUNS,
     "launching": {"errors", "settings", "store"},
-    "workspace": NOUNS | {"store", "launching", "downloads"},
+    "workspace": NOUNS | {"store", "launching", "downloads", "structures"},
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain",
               "annotations", "downloads", "regions"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain",
@@ -78,7 +79,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "plots", "explanation_report", "workspace"}
+PAGES_MAY_IMPORT = NOUNS | {"exports", "figures", "plots", "explanation_report", "structures", "workspace"}
 
 
 def imported_modules(path: Path) -> set[str]:
