@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from esm2amp_core.annotations.region import ALL, Region
+from esm2amp_core.annotations.region import ALL as ALL
+from esm2amp_core.annotations.region import Region
 from esm2amp_core.errors import JobError
 from esm2amp_core.files.delimited import unguarded
 

@@ -265,7 +265,7 @@ class Workspace:
         digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
         if same := self.jobs.find_equal(REGIONS, digest, owner=self.settings.owner):
             return same
-        title = self.jobs.get(job_id).title.removeprefix("Why: ")
+        title = f"{self.jobs.get(job_id).title.removeprefix('Why: ')}, {METHODS[method].title}"
         return self.jobs.submit_task(
             REGIONS, params, title=f"Regions: {title}"[:LONGEST_TITLE], owner=self.settings.owner,
             digest=digest, files={name: annotations} if name else None,

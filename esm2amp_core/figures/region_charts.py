@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from esm2amp_core.figures.explanation_pair import picture_text
-from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, p_words
+from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, class_title, p_words
 
 TOP_COLOUR, LOW_COLOUR, CHANCE_COLOUR = "#2f86bd", "#d99a00", "rgba(138,150,162,0.35)"
 ROW_HEIGHT = 34
@@ -28,23 +28,21 @@ def hit_rate_bars(panels: Sequence[HitPanel], names: Sequence[str], threshold: f
         In percent, for the words of the hover.
     """
     rows = _rows(names)
-    titles = [f"{panel.name if len(CLASSES.get(panel.name, '')) > 20 else CLASSES[panel.name]}"
-              f"<br><sup>{panel.n_pairs:,} pairs</sup>" for panel in panels]
+    titles = [f"{class_title(panel.name)}<br><sup>{panel.n_pairs:,} pairs</sup>" for panel in panels]
     figure = make_subplots(1, len(panels), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.02)
     for column, panel in enumerate(panels, start=1):
-        for name, values, colour in (("low", panel.low, LOW_COLOUR), ("top", panel.top, TOP_COLOUR)):
+        for name, values, colour in (("top", panel.top, TOP_COLOUR), ("low", panel.low, LOW_COLOUR)):
             figure.add_bar(
                 y=rows, x=values, orientation="h", name=f"{name} segments", legendgroup=name,
                 marker={"color": colour}, showlegend=column == 1,
                 customdata=[picture_text(CLASSES.get(panel.name, panel.name), limit=60)] * len(rows),
-                hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} % of %{{customdata}}<br>have at least {threshold:g}"
-                " % of a segment covered<extra></extra>",
+                hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} % of %{{customdata}}<br>have a segment of which at "
+                f"least {threshold:g} % are covered<extra></extra>",
                 row=1, col=column,
             )  # fmt: skip
-    figure.update_xaxes(range=[0, 100], ticksuffix=" %", showgrid=True, zeroline=True, fixedrange=True,
-                        tickvals=[0, 50, 100])
-    _finish(figure, names, legend=True)
-    figure.update_layout(barmode="group", bargap=0.25, legend_traceorder="reversed")
+    figure.update_xaxes(range=[0, 102], showgrid=True, zeroline=True, fixedrange=True, tickvals=[0, 50, 100])
+    _finish(figure, names, len(panels), "pairs that hit (%)")
+    figure.update_layout(barmode="group", bargap=0.25)
     return figure
 
 
@@ -77,9 +75,7 @@ def enrichment_plot(found: Sequence[Comparison], names: Sequence[str]) -> go.Fig
     largest = _reach(found)
     figure.update_xaxes(zeroline=True, zerolinewidth=1.5, showgrid=True, fixedrange=True,
                         range=[-largest, largest])
-    figure.update_xaxes(title_text="difference in coverage (percentage points)", row=1,
-                        col=(len(found) + 1) // 2)
-    _finish(figure, names, legend=True)
+    _finish(figure, names, len(found), "difference in coverage (percentage points)")
     return figure
 
 
@@ -96,8 +92,7 @@ def position_plot(top: pd.DataFrame, low: pd.DataFrame) -> go.Figure:
                      "arrayminus": (table["difference"] - table["difference_low"]).fillna(0),
                      "color": colour, "thickness": 1.2, "width": 3},
             customdata=[p_words(q) for q in table["q_value"]],
-            hovertemplate=f"Tenth %{{x}}: %{{y:.1f}} % of the {name}<br>corrected p %{{customdata}}"
-            "<extra></extra>",
+            hovertemplate=f"Tenth %{{x}}: %{{y:.1f}} % of the {name}<br>corrected p %{{customdata}}<extra></extra>",
         )  # fmt: skip
     figure.add_hline(y=float(top["reference"].mean()), line_dash="dash", line_color="#8a96a2",
                      annotation_text="chance", annotation_position="top right")
@@ -115,12 +110,14 @@ def _rows(names: Sequence[str]) -> list[str]:
     return [picture_text(name) for name in names]
 
 
-def _finish(figure: go.Figure, names: Sequence[str], *, legend: bool) -> None:
+def _finish(figure: go.Figure, names: Sequence[str], n_panels: int, x_title: str) -> None:
+    rows = ROW_HEIGHT * len(names)
+    figure.update_xaxes(title_text=x_title, row=1, col=(n_panels + 1) // 2)
     figure.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False, ticks="")
     figure.update_annotations(font_size=13)
     figure.update_layout(
-        height=120 + ROW_HEIGHT * len(names), margin={"l": 8, "r": 8, "t": 48, "b": 8}, showlegend=legend,
-        legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "xanchor": "left"},
+        height=rows + 140, margin={"l": 8, "r": 8, "t": 48, "b": 92},
+        legend={"orientation": "h", "y": -56 / rows, "yanchor": "top", "x": 0, "xanchor": "left"},
         plot_bgcolor="rgba(0,0,0,0)", hovermode="closest",
     )  # fmt: skip
 

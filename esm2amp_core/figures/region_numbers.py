@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from esm2amp_core.annotations.region import ALL
-from esm2amp_core.region_files import ANY, CHANCE, ENDS, EVERY, LOW, MEAN, TOP
+from esm2amp_core.region_files import ALL, ANY, CHANCE, ENDS, EVERY, LOW, MEAN, TOP
 
 SIGNIFICANT = 0.05
 # Okabe and Ito's colours, which any colour vision tells apart, moved to tones that stand out on white and on
@@ -70,6 +69,11 @@ def type_colours(types: Sequence[str]) -> dict[str, str]:
         order = [*PALETTE[wish:], *PALETTE[:wish]]
         colours[name] = next((colour for colour in order if colour not in colours.values()), order[0])
     return colours
+
+
+def class_title(name: str) -> str:
+    """A class above its panel: the usual two letters, or words."""
+    return name if len(name) == 2 else CLASSES.get(name, name)
 
 
 def with_all(types: Sequence[str]) -> list[str]:

@@ -70,9 +70,8 @@ def _make_room(figure: go.Figure, rows: dict[str, float], n_lanes: int) -> None:
     """Shift what is there upwards, by as many pixels as the rows need."""
     before = figure.layout.height - MARGINS
     after = before + n_lanes * LANE_HEIGHT + GAP
-    for axis in (figure.layout.yaxis, figure.layout.yaxis2):
-        if axis.domain:
-            axis.domain = [1 - (1 - edge) * before / after for edge in axis.domain]
+    for axis in figure.select_yaxes():
+        axis.domain = [1 - (1 - edge) * before / after for edge in axis.domain]
     figure.update_layout(
         height=after + MARGINS,
         yaxis3={**BORDERS, "range": [n_lanes - 0.4, -0.6], "domain": [0, n_lanes * LANE_HEIGHT / after],

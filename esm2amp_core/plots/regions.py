@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from esm2amp_core.figures.explanation_pair import PairTokens
-from esm2amp_core.figures.region_numbers import Comparison, HitPanel, lanes, p_words, type_colours
+from esm2amp_core.figures.region_numbers import Comparison, HitPanel, class_title, lanes, p_words, type_colours
 from esm2amp_core.plots.paper import (
     DOUBLE_MM,
     FOR,
@@ -42,11 +42,11 @@ def hit_rate_bars(
     for place, panel in zip(axes, panels, strict=True):
         place.barh(places - 0.2, panel.top, 0.38, color=FOR, linewidth=0, label="top segments")
         place.barh(places + 0.2, panel.low, 0.38, color=LOW_COLOUR, linewidth=0, label="low segments")
-        place.set_title(f"{panel.name} ({panel.n_pairs:,} pairs)")
+        place.set_title(f"{class_title(panel.name)} ({panel.n_pairs:,})")
         place.set_xlim(0, 100)
         place.grid(axis="x")
     _name_rows(axes[0], names)
-    figure.supxlabel(f"pairs with at least {threshold:g} % of a segment covered (%)", fontsize=7)
+    figure.supxlabel(f"pairs with a segment of which at least {threshold:g} % are covered (%); in brackets: pairs", fontsize=7)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure

@@ -92,7 +92,8 @@ def _matched(
     found = next((name for name in names if name in given.columns), None)
     if found is None:
         return None
-    values = pd.Series(as_booleans(given[found], path).to_numpy(), index=_keys(given), dtype="boolean").dropna()
+    known = as_booleans(given[found], path).to_numpy()
+    values = pd.Series(known, index=_keys(given), dtype="boolean").dropna()
     values = values[~pd.MultiIndex.from_arrays([values.index, values.to_numpy(bool)]).duplicated()]
     if (twice := values.index.duplicated()).any():
         pair = " and ".join(map(quoted, values.index[twice][0].split("\t")))

@@ -30,7 +30,7 @@ ICON, LOGO = (Path(__file__).with_name(name) for name in ("icon.svg", "logo.svg"
 STYLE = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as CSV"]) { display: none; }
 [data-testid="stMainBlockContainer"] { max-width: 1440px; margin: 0 auto; }
-[data-testid="stMainBlockContainer"] [data-testid="stPageLink-NavLink"] { padding-left: 0; }
+[data-testid="stMainBlockContainer"] [data-testid="stPageLink-NavLink"] { padding-left: 0; background: none; }
 [data-testid="stMainBlockContainer"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; }
 </style>"""
 

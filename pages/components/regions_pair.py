@@ -1,0 +1,135 @@
+"""One pair: both proteins with their regions, the chosen segments, and the test of this pair alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.figures.explanation_parts import residue_values, token_values
+from esm2amp_core.figures.explanation_track import sequence_track
+from esm2amp_core.figures.region_track import add_regions
+from esm2amp_core.jobs import Job
+from esm2amp_core.region_files import LOW, TOP, RegionFolder
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_drawings import drawings, unit_of
+from pages.components.page import show_user_error
+from pages.components.regions_files import files_row
+from pages.components.regions_reading import PairView, open_pair
+from pages.components.text import literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROW, CHOOSER = "row", "regions-pair"
+MOST_LISTED = 1_000
+
+
+def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
+    """A pair of the list; the address keeps its row."""
+    row = _choose(folder)
+    own = folder.coverage[folder.coverage["row"] == row]
+    try:
+        view = open_pair(workspace, job, row)
+    except JobError as error:
+        show_user_error(error)
+        st.caption("The pictures of single pairs need the explanation; the tables are still there.")
+    else:
+        _show_tracks(job, folder, view, own)
+    _show_tables(job, folder, row, own)
+
+
+def _choose(folder: RegionFolder) -> int:
+    pairs = folder.coverage.drop_duplicates("row")
+    names = {row: f"Row {row}: {a} and {b}" for row, a, b in
+             zip(pairs["row"].tolist(), pairs["protein_a"], pairs["protein_b"], strict=True)}
+    rows = list(names)
+    asked = st.query_params.get(ROW, "")
+    chosen = int(asked) if asked.isdecimal() and int(asked) in names else rows[0]
+    if asked and str(chosen) != asked:
+        st.warning(f"Row {literal(asked, limit=20)} is not among the analysed pairs; shown is row {chosen}.")
+    listed = rows[:MOST_LISTED] if chosen in rows[:MOST_LISTED] else [*rows[:MOST_LISTED], chosen]
+    st.session_state[CHOOSER] = chosen  # the address decides
+    if len(rows) > 1:
+        st.selectbox("Pair", listed, key=CHOOSER, on_change=_picked, format_func=names.get)
+    if len(rows) > MOST_LISTED:
+        st.caption(f"The first {MOST_LISTED:,} of {len(rows):,} pairs are listed; the address reaches the "
+                   "others by their row.")
+    return chosen
+
+
+def _picked() -> None:
+    st.query_params[ROW] = str(st.session_state[CHOOSER])
+
+
+def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFrame) -> None:
+    values, signed = token_values(view.part)
+    # Framed are whole segments; single residues have a curve instead.
+    framed = {} if folder.is_by_residue else {
+        name: own.loc[own["selection"] == name, "token"].tolist() for name in (TOP, LOW)}  # fmt: skip
+    regions = {side: folder.regions_of(name) for side, name in zip("AB", view.pair.names, strict=True)}
+    for side, sequence in zip("AB", view.sequences, strict=True):
+        figure = sequence_track(sequence, side, values, view.pair, signed=signed,
+                                residues=residue_values(view.part, side), chosen=framed.get(TOP, ()))
+        st.plotly_chart(
+            add_regions(figure, regions[side], folder.types, view.pair, side, low=framed.get(LOW, ())),
+            key=f"regions-track-{side}", alt=f"Protein {side}: its segments and its annotated regions",
+            config={"displaylogo": False, "modeBarButtons": [["zoomIn2d", "zoomOut2d", "resetScale2d"]]},
+        )  # fmt: skip
+    method = METHODS[view.part.method].title
+    frames = ("" if folder.is_by_residue else
+              " Framed in pink: the top segments; dotted: the low ones.")
+    files_row(
+        job, f"regions_of_row_{view.row}", lambda: _region_table(folder, view),
+        drawings(_on_paper, view, regions, folder.types),
+        f"Above, the ten segments of each protein, coloured by {method}; below, its annotated regions, a row per "
+        f"type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to zoom in "
+        "until the letters show; double-click to see all again.",
+    )  # fmt: skip
+
+
+def _on_paper(view: PairView, regions: dict[str, pd.DataFrame], types: list[str]) -> Figure:
+    from esm2amp_core.plots.regions import region_tracks
+
+    values, signed = token_values(view.part)
+    return region_tracks(values, view.pair, regions, types, unit=unit_of(view.part.method), signed=signed)
+
+
+def _region_table(folder: RegionFolder, view: PairView) -> pd.DataFrame:
+    return folder.regions[folder.regions["protein"].isin(view.pair.names)].reset_index(drop=True)
+
+
+def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) -> None:
+    types = [*folder.types, "ALL"]
+    if not folder.is_by_residue:
+        st.subheader("Its top and low segments", anchor=False)
+        shown = own[["selection", "rank", "token", "protein", "start", "end", "importance", *types]]
+        st.dataframe(shown, hide_index=True, column_config=percent_columns(types), key="pair-coverage")
+        files_row(job, f"coverage_of_row_{row}", lambda: own.reset_index(drop=True),
+                  words="How many percent of each segment lie inside regions of each type.")
+    st.subheader("Is it more than chance, for this pair alone?", anchor=False)
+    tests = folder.pairs[folder.pairs["row"] == row].drop(columns=["row", "protein_a", "protein_b"])
+    st.dataframe(
+        tests, hide_index=True, key="pair-tests",
+        column_config={
+            **{name: st.column_config.NumberColumn(label, format="%.1f %%") for name, label in
+               (("coverage", "covered"), ("reference", "by chance"))},
+            "difference": st.column_config.NumberColumn("points", format="%+.1f"),
+            **{name: st.column_config.NumberColumn(label, format="%.3g") for name, label in
+               (("ratio", "times"), ("p_value", "p"), ("q_value", "corrected p"))},
+            "n_units": st.column_config.NumberColumn(f"{folder.summary['unit']}s"),
+        },
+    )  # fmt: skip
+    files_row(
+        job, f"test_of_row_{row}", lambda: tests.reset_index(drop=True),
+        words="Compared with all ways to choose as many segments of the same proteins; corrected for all pairs "
+        "and types. With three segments, few pairs can show anything by themselves.",
+    )  # fmt: skip
+
+
+def percent_columns(names: list[str]) -> dict[str, object]:
+    """How a table shows shares in percent."""
+    return {name: st.column_config.NumberColumn(name, format="%.0f %%") for name in names}

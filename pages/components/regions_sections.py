@@ -1,0 +1,100 @@
+"""The Regions page below its head: the finding in a sentence, and one tab per question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from esm2amp_core.explanations import METHODS
+from esm2amp_core.figures.region_numbers import SIGNIFICANT, p_words
+from esm2amp_core.jobs import Job
+from esm2amp_core.region_files import ALL, CHANCE, ENDS, LOW, TOP, RegionFolder
+from esm2amp_core.workspace import Workspace
+from pages.components.page import error_boundary
+from pages.components.regions_annotations import show_annotations
+from pages.components.regions_job import show_enrichment, show_hit_rates
+from pages.components.regions_pair import show_pair
+from pages.components.regions_reading import open_analysis
+from pages.components.regions_tables import show_coverage, show_settings
+from pages.components.text import count, literal
+
+
+def explore(workspace: Workspace, job_id: str) -> None:
+    """Everything that is known; a fragment: a click draws it anew, not the page."""
+    st.fragment(_explore)(workspace, job_id)
+
+
+def _explore(workspace: Workspace, job_id: str) -> None:
+    with error_boundary():
+        job = workspace.jobs.get(job_id)
+        folder = open_analysis(workspace, job)
+        st.markdown(_what_was_compared(job, folder))
+        st.markdown(finding_words(folder))
+        if words := bias_words(folder):
+            st.warning(words, icon=":material/straighten:")
+        if unknown := folder.summary["annotations"]["proteins_unknown"]:
+            st.info(f"{len(unknown):,} of {count(folder.summary['n_proteins'], 'protein')} are not in the "
+                    "annotations and count as having no region; the tab “Annotations” names them.")
+        sections = _sections(workspace, job, folder)
+        tabs = st.tabs(list(sections), key="regions-section", on_change="rerun")
+        for tab, show in zip(tabs, sections.values(), strict=True):
+            if tab.open:
+                with tab:
+                    show()
+
+
+def _sections(workspace: Workspace, job: Job, folder: RegionFolder) -> dict[str, Callable[[], None]]:
+    pair = {"Pair by pair": lambda: show_pair(workspace, job, folder)}
+    together = {"More than chance?": lambda: show_enrichment(job, folder),
+                "Hit rates": lambda: show_hit_rates(job, folder)}
+    rest = {"Coverage of each segment": lambda: show_coverage(job, folder),
+            "Annotations": lambda: show_annotations(job, folder),
+            "Files and settings": lambda: show_settings(job, folder)}
+    # A single pair has no whole job to speak of: its own picture comes first.
+    return pair | together | rest if folder.summary["n_pairs"] == 1 else together | pair | rest
+
+
+def _what_was_compared(job: Job, folder: RegionFolder) -> str:
+    about, chosen = folder.summary, folder.summary["chosen_per_pair"]
+    method = METHODS[job.params["method"]].title
+    source = about["annotations"]["source"] if job.params["lookup"] else job.params["annotations"]
+    release = ", ".join(about["annotations"]["releases"])
+    many = f"{chosen['least']:,}" if chosen["least"] == chosen["most"] else (
+        f"{chosen['least']:,} to {chosen['most']:,}")  # fmt: skip
+    return (f"**{count(about['n_pairs'], 'pair')}** of **{count(about['n_proteins'], 'protein')}** · the "
+            f"{many} most and least important {about['unit']}s of each pair by **{method}** · regions: "
+            f"**{literal(source, limit=60)}**{f' (release {literal(release)})' if release else ''}")
+
+
+def finding_words(folder: RegionFolder) -> str:
+    """What was found for the union of the types, in plain words."""
+    table = folder.enrichment.set_index(["selection", "against", "type"])
+    line = table.loc[(TOP, CHANCE, ALL)]
+    unit = f"{folder.summary['unit']}s"
+    if np.isnan(line["p_value"]):
+        return (f"Nothing can be compared: the regions cover each {folder.summary['unit']} of these proteins "
+                "alike, or none.")
+    interval = ("" if np.isnan(line["difference_low"]) else
+                f", 95 % interval {line['difference_low']:+.1f} to {line['difference_high']:+.1f}")
+    low = table.loc[(LOW, CHANCE, ALL)]
+    verdict = ("no more and no less than chance would give" if not line["q_value"] <= SIGNIFICANT else
+               "more than chance would give" if line["difference"] > 0 else "less than chance would give")
+    return (f"Of the top {unit}, **{line['coverage']:.1f} %** lie inside an annotated region; by chance it "
+            f"would be **{line['reference']:.1f} %** ({line['difference']:+.1f} points{interval}; corrected p "
+            f"{p_words(line['q_value'])}): **{verdict}**. Of the low {unit}, {low['coverage']:.1f} % "
+            f"(by chance {low['reference']:.1f} %).")
+
+
+def bias_words(folder: RegionFolder) -> str:
+    """A warning where the top units prefer the ends of the chains, or avoid them; else empty."""
+    table = folder.positions.set_index(["selection", "against", "type"])
+    line = table.loc[(TOP, CHANCE, ENDS)]
+    if not line["q_value"] <= SIGNIFICANT:
+        return ""
+    more = line["difference"] > 0
+    return (f"The top {folder.summary['unit']}s {'prefer' if more else 'avoid'} the ends of the proteins: "
+            f"{line['coverage']:.0f} % lie in the first or last tenth, by chance {line['reference']:.0f} %. "
+            f"Regions that are {'frequent' if more else 'rare'} there look enriched for this reason alone, others "
+            "look depleted.")

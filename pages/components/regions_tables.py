@@ -1,0 +1,49 @@
+"""Tables of an analysis, and how it was made."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.jobs import Job
+from esm2amp_core.region_files import RegionFolder
+from pages.components.regions_files import all_files, files_row
+from pages.components.regions_pair import percent_columns
+from pages.components.text import flatten
+
+MOST_SHOWN = 5_000
+
+
+def show_coverage(job: Job, folder: RegionFolder) -> None:
+    """Each chosen segment with the share of it that each type covers."""
+    types = [*folder.types, "ALL"]
+    name = st.text_input("Find a protein", placeholder="part of its name", key="regions-find").strip()
+    table = folder.coverage
+    if name:
+        here = [table[column].str.contains(name, case=False, regex=False)
+                for column in ("protein_a", "protein_b")]
+        table = table[here[0] | here[1]]
+    st.dataframe(table.head(MOST_SHOWN), hide_index=True, column_config=percent_columns(types),
+                 key="coverage")
+    some = f"The first {MOST_SHOWN:,} of {len(table):,} lines; the files hold them all. " if (
+        len(table) > MOST_SHOWN) else ""  # fmt: skip
+    files_row(job, "coverage", lambda: folder.coverage,
+              words=f"{some}One line per pair and chosen {folder.summary['unit']}: how many percent of it lie "
+              "inside regions of each type. Residues count from 1, both ends included.")
+
+
+def show_settings(job: Job, folder: RegionFolder) -> None:
+    """What a reader must know, every setting, and all files."""
+    about = folder.summary
+    all_files(job, folder)
+    st.markdown("\n".join(f"- {note}" for note in about["notes"]))
+    facts = {"inputs": about["inputs"], **about["settings"], **about["chance"],
+             "classes": about["classes"], "pairs with equal importances": about["pairs_with_ties"]}
+    table = pd.DataFrame(flatten(facts).items(), columns=["Setting", "Value"])
+    st.dataframe(table, hide_index=True, key="settings")
+    st.caption("On the command line, “esm2amp regions METHOD.csv --annotations FILE -o DIR” does the same with "
+               "the files of an explanation.")
+    with st.expander("Tests of each pair"):
+        st.dataframe(folder.pairs.head(MOST_SHOWN), hide_index=True, key="pair-tests-all")
+        files_row(job, "pair_enrichment", lambda: folder.pairs,
+                  words="As in the table of the whole job, for each pair on its own.")
