@@ -108,8 +108,8 @@ def offer_residues(workspace: Workspace, job: Job, folder: ExplanationFolder) ->
     if len(folder.pairs) != 1 or RESIDUES in known:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown("**Segments are tens of residues long.** The score can be followed back to single residues "
-                    "through the language model. That takes one to three minutes for a pair of usual length.")
+        st.markdown("**Segments are tens of residues long.** The score can be followed back to single "
+                    "residues, through the language model. That takes one to three minutes for most pairs.")
         if st.button("Go down to residues", icon=":material/zoom_in:", key="explain-residues"):
             try:
                 asked = workspace.explain(job.id, methods=[*folder.methods, RESIDUES])
