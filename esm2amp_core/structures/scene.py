@@ -34,6 +34,8 @@ class DrawnChain:
         A token is what a click on the residue chooses; may be empty.
     chosen, touching : ndarray, dtype=bool, shape=(R,)
         Residues to outline, and to mark as interface.
+    protein : str
+        ``A`` or ``B``; empty for a chain that is neither.
     """
 
     chain: Chain
@@ -42,6 +44,7 @@ class DrawnChain:
     tokens: Sequence[str]
     chosen: np.ndarray
     touching: np.ndarray
+    protein: str = ""
 
 
 def scene(chains: Sequence[DrawnChain]) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def scene(chains: Sequence[DrawnChain]) -> dict[str, Any]:
         described[letter] = {
             "numbers": numbers, "colours": list(drawn.colours), "labels": list(drawn.labels),
             "tokens": list(drawn.tokens), "chosen": np.flatnonzero(drawn.chosen).tolist(),
-            "touching": np.flatnonzero(drawn.touching).tolist(), "trace": traced,
+            "touching": np.flatnonzero(drawn.touching).tolist(), "trace": traced, "protein": drawn.protein,
         }  # fmt: skip
     return {"pdb": "\n".join([*lines, "END"]), "chains": described}
 
