@@ -19,10 +19,18 @@ from pages.components.explain_selection import chosen_tokens, clickable_chart
 from pages.components.text import literal
 
 TOLD_APART = "Blue speaks for the interaction, orange against it. "
-SET = ("The classifier reads the segments as a set: it knows what each contains, not where it lies or to "
-       "which protein it belongs.")  # fmt: skip
+SETS = ("The classifier reads the segments as a set: it knows what each contains, not where it lies or to "
+        "which protein it belongs.")  # fmt: skip
+PROTEIN_SETS = ("The classifier reads each protein's segments as a set: it knows what each contains, not where "
+                "it lies.")
+READS = {"amps": SETS, "amp_cse": SETS, "mean": SETS, "siamese": PROTEIN_SETS}
+"""What an architecture cannot know, in words; the others know every place."""
 PREFERRED = ("token_shapley", "integrated_gradients", "attention")
 """Methods that colour the sequences, until a person chooses another."""
+
+
+def _reads(view: View) -> str:
+    return READS.get(view.folder.summary["model"]["architecture"], "")
 
 
 def show_tracks(view: View) -> None:
@@ -65,7 +73,7 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
                   "random order does, so for this pair nothing should be read from it. ")
-    caption_and_files(view, words + SET, "importance", lambda: frames.token_table(view.parts, view.pair),
+    caption_and_files(view, words + _reads(view), "importance", lambda: frames.token_table(view.parts, view.pair),
                       drawings(drawn.bars, view))
     with st.expander("What each method shows, and what it does not"):
         told = [METHODS[method] for method in view.parts]
@@ -158,7 +166,7 @@ def show_interactions(view: View, part: Explanation) -> None:
                    "together they speak more for the interaction than apart; orange: less, for instance "
                    "because they say the same.")
         st.caption("It is no contact map: that two segments work together in the model does not say that "
-                   f"they touch. {SET}")
+                   f"they touch. {_reads(view)}")
 
 
 def _head_words(head: int | str) -> str:
