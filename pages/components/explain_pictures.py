@@ -21,8 +21,8 @@ from pages.components.text import literal
 TOLD_APART = "Blue speaks for the interaction, orange against it. "
 SETS = ("The classifier reads the segments as a set: it knows what each contains, not where it lies or to "
         "which protein it belongs.")  # fmt: skip
-PROTEIN_SETS = ("The classifier reads each protein's segments as a set: it knows what each contains, not where "
-                "it lies.")
+PROTEIN_SETS = ("The classifier reads each protein's segments as a set: it knows what each contains, not "
+                "where it lies.")
 READS = {"amps": SETS, "amp_cse": SETS, "mean": SETS, "siamese": PROTEIN_SETS}
 """What an architecture cannot know, in words; the others know every place."""
 PREFERRED = ("token_shapley", "integrated_gradients", "attention")
@@ -73,8 +73,8 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
                   "random order does, so for this pair nothing should be read from it. ")
-    caption_and_files(view, words + _reads(view), "importance", lambda: frames.token_table(view.parts, view.pair),
-                      drawings(drawn.bars, view))
+    caption_and_files(view, words + _reads(view), "importance",
+                      lambda: frames.token_table(view.parts, view.pair), drawings(drawn.bars, view))
     with st.expander("What each method shows, and what it does not"):
         told = [METHODS[method] for method in view.parts]
         st.markdown("\n".join(f"- **{method.title}.** {method.shows} {method.not_shown}" for method in told))
