@@ -11,10 +11,10 @@ import pandas as pd
 from esm2amp_core.checks.protein_lookup import Limits
 from esm2amp_core.checks.rows import check_pairs
 from esm2amp_core.columns import ColumnMap, recognise_columns
-from esm2amp_core.errors import Issue, PairError, SequenceError, Severity, quoted
-from esm2amp_core.files.text import read_file
+from esm2amp_core.errors import Issue, PairError, Severity, quoted
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS
-from esm2amp_core.sequences import Protein, parse_fasta
+from esm2amp_core.protein_files import read_packed, read_proteins
+from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table, unique_names
 
@@ -126,13 +126,13 @@ def read_pairs(
     max_pairs: int = Settings.max_pairs,
     max_file_mb: float = Settings.max_file_mb,
 ) -> PairTable:
-    """Pairs of a file (CSV, TSV, XLSX), as the command line and notebooks want them.
+    """Pairs of a file (CSV, TSV, XLSX; also gzipped), as the command line and notebooks want them.
 
     Parameters
     ----------
     path : str or Path
     sequences : str, Path or mapping of str to Protein, optional
-        A FASTA file, or proteins by name.
+        A FASTA file or a table of names and sequences, gzipped or not; or proteins by name.
     columns, limits
         As for `build_pairs`.
     max_pairs, max_file_mb
@@ -144,13 +144,12 @@ def read_pairs(
         If a file cannot be read; what is wrong with single rows stands in the table's issues.
     """
     path = Path(path)
-    data = read_file(path, max_file_mb=max_file_mb)
+    data = read_packed(path, max_file_mb=max_file_mb)
     raw = read_table(data, path.name, max_pairs=max_pairs, max_file_mb=max_file_mb)
-    fasta_issues: Sequence[Issue] = ()
+    issues: Sequence[Issue] = ()
     if isinstance(sequences, str | Path):
-        fasta = read_file(sequences, max_file_mb=max_file_mb, error=SequenceError)
-        sequences, fasta_issues = parse_fasta(fasta)
-    return build_pairs(raw, sequences, columns, fasta_issues, limits=limits)
+        sequences, issues = read_proteins(sequences, max_file_mb=max_file_mb)
+    return build_pairs(raw, sequences, columns, issues, limits=limits)
 
 
 def _check_columns(columns: ColumnMap, raw: RawTable) -> None:

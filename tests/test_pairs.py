@@ -1,5 +1,6 @@
 import csv
 import datetime
+import gzip
 import io
 import time
 import zipfile
@@ -384,6 +385,18 @@ def test_files_are_read_and_bad_ones_refused(tmp_path):
         read_pairs(tmp_path / "p.csv", sequences=tmp_path / "p.csv")
     with pytest.raises(SequenceError, match="does not exist"):
         read_pairs(tmp_path / "p.csv", sequences=tmp_path / "none")
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_pairs_and_a_table_of_proteins_are_read_packed_or_not(tmp_path, packed):
+    files = {"p.tsv": b"protein_a\tprotein_b\nA\tB\n",
+             "s.tsv": b"protein\tlength\tsequence\nA\t10\tMKTAYIAKQR\nB\t11\tMKTAYIAKQRW\n"}  # fmt: skip
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
+    table = read_pairs(tmp_path / "p.tsv", sequences=tmp_path / "s.tsv")
+    assert {name: protein.sequence for name, protein in table.proteins.items()} == {
+        "A": "MKTAYIAKQR", "B": "MKTAYIAKQRW"}  # fmt: skip
+    assert not table.issues
 
 
 def test_ten_thousand_pairs_take_less_than_two_seconds():

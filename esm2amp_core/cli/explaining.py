@@ -16,12 +16,14 @@ from esm2amp_core.settings import Settings
 
 
 def explain(
-    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV or XLSX.")],
+    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV (also .gz) or XLSX.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the explanation.")],
     method: Annotated[
         str, typer.Option(help=f"Separated by commas: {', '.join(METHODS)}. The quick ones if absent.")
     ] = "",
-    sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
+    sequences: Annotated[
+        Path | None, typer.Option(help="Proteins: FASTA, or a table of names and sequences; also .gz.")
+    ] = None,
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
     baseline: Annotated[
         str, typer.Option(help="What a pair is compared with: background (mean of training) or zero.")

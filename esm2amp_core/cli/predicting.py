@@ -20,9 +20,11 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def predict(
-    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV or XLSX.")],
+    pairs: Annotated[Path, typer.Argument(help="Table of pairs: CSV, TSV (also .gz) or XLSX.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Results: .csv, .parquet or .xlsx.")],
-    sequences: Annotated[Path | None, typer.Option(help="FASTA file with the proteins.")] = None,
+    sequences: Annotated[
+        Path | None, typer.Option(help="Proteins: FASTA, or a table of names and sequences; also .gz.")
+    ] = None,
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
     columns: Annotated[
         str, typer.Option(help="Columns of A, B and their sequences: 'bait,prey' or 'bait,prey,seq1,seq2'.")
