@@ -314,7 +314,7 @@ def test_the_command_writes_a_folder_once(table, tmp_path, monkeypatch, capsys):
     assert left_out["row"].tolist() == [8, 9] and left_out["protein_b"].tolist() == ["unknown", "F0M0"]
     assert (left_out["reason"] != "").all()
     assert code == 3
-    assert "train: " in out and "set aside" in out
+    assert "train: " in out and ", interacting " in out and "set aside" in out
     assert json.loads((tmp_path / "out" / "split.json").read_text())["seed"] == 5
     code, _, err = run(monkeypatch, capsys, *arguments)
     assert code == 2 and "exists already" in err

@@ -36,7 +36,8 @@ def split(
 
     Writes train.tsv, validation.tsv, test.tsv, cross.tsv (pairs of two parts, with the reason), proteins.tsv
     and split.json; rows without sequences stand in left_out.csv, too, and the exit code is then 3. With
-    --check nothing is divided: leaks of a given split are named; exit code 3 if any.
+    --check nothing is divided: leaks of a given split are named, and labels that can be read without the
+    sequences, which no split mends; exit code 3 if any.
     """
     from esm2amp_core.splitting.search import choose_search
 
@@ -60,11 +61,14 @@ def split(
         found = split_pairs(table, search, fractions=shares, seed=seed, report=report)
     facts = write_split(found, output)
     for name, part in facts["parts"].items():
-        OUTPUT.print(f"{name}: pairs {part['pairs']:,} ({part['share']:.0%}), proteins {part['sequences']:,}")
+        interacting = f", interacting {part['positive']:,}" if part.get("positive") is not None else ""
+        OUTPUT.print(f"{name}: pairs {part['pairs']:,} ({part['share']:.0%}){interacting}, "
+                     f"proteins {part['sequences']:,}")
     aside = facts["cross"]
-    OUTPUT.print(f"set aside: pairs {aside['pairs']:,}, by {search.name} {search.version}; see {output}")
+    OUTPUT.print(f"set aside: pairs {aside['pairs']:,}")
     for reason, number in sorted(aside["reasons"].items(), key=lambda item: -item[1]):
         OUTPUT.print(f"  {number:,}: {reason}")
+    OUTPUT.print(f"Written to {output}; similar proteins found by {search.name} {search.version}.")
     for warning in facts["warnings"]:
         NOTES.print(f"Mind: {printable(warning)}")
     if facts["left_out"]:
