@@ -171,6 +171,19 @@ def test_labels_that_are_not_understood_are_told_on_the_page(workspace):
     assert "usable label" in words(sound(app)).replace("\\", "")
 
 
+@pytest.mark.parametrize("sequence", ["", "MKTAYIAKQRQISFVKSHFSRQ"], ids=["without", "with"])
+def test_an_uploaded_table_is_evaluated_unless_no_pair_has_sequences(workspace, sequence):
+    table = f"protein_a,protein_b,sequence_a,sequence_b,label\nA,B,{sequence},{sequence},1\n".encode()
+    app = visit("models")
+    app.file_uploader(key="labelled-table").set_value(("mine.csv", table, "text/csv"))
+    sound(button(sound(app.run()), "Evaluate").click().run())
+    if sequence:
+        assert [job.title for job in workspace.jobs.list(kind=EVALUATE)] == ["Evaluation: mine"]
+    else:
+        assert not workspace.jobs.list(kind=EVALUATE)
+        assert "No pair of this table can be scored. Row 1:" in app.error[0].value
+
+
 def test_models_list_their_reports_and_open_them(workspace):
     assert "Evaluation" not in [expander.label for expander in visit("models").expander]
     folder = workspace.bundle_folder("starter") / "reports" / "on_my_data"

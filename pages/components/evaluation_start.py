@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from esm2amp_core.bundles import Manifest
-from esm2amp_core.errors import UserError
+from esm2amp_core.errors import Severity, UserError
 from esm2amp_core.jobs import LONGEST_TITLE, Job
 from esm2amp_core.kinds import EVALUATE, PREDICT
 from esm2amp_core.labelled import find_label_column
@@ -83,6 +83,11 @@ def _evaluate_upload(workspace: Workspace, source: Source, bundle: str) -> None:
         label = find_label_column(draft.pairs.carried)
         if label is None:
             st.error(f"The table lacks {LABELS}")
+            return
+        errors = draft.pairs.problems(Severity.ERROR)
+        if len(errors) == len(draft.pairs):
+            row, reason = next(iter(errors.items()))
+            st.error(f"No pair of this table can be scored. Row {row:,}: {literal(reason)}")
             return
         title = f"Evaluation: {source.title}"[:LONGEST_TITLE]
         job = workspace.submit_evaluation(draft.pairs, label=label, bundle=bundle, title=title)
