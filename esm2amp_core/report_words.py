@@ -126,8 +126,8 @@ def verdict(report: Report) -> list[str]:
         words.append(_against_baselines(report))
     rare = report.operating_points[0].precision["1:100"]
     words.append(
-        f"Where one pair in 101 interacts, {100 * rare.value:.1f} % of the pairs that it calls interacting "
-        "would be right."
+        f"Where 100 pairs do not interact for each that does, {100 * rare.value:.1f} % of the pairs that it "
+        "calls interacting would be right."
     )
     return words
 
