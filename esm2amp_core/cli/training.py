@@ -145,7 +145,8 @@ def tune(
             prepared.data, prepared.encoder.ref.width, recipe, ranges, chosen, opened, folder=states,
             device=device, on_trial=options.print_trial, report=report,
         )  # fmt: skip
-        NOTES.print(f"Best: trial {opened.best_trial.number}, {metric} {opened.best_value:.4f}. Training it.")
+        number = opened.best_trial.number + 1
+        NOTES.print(f"Best: trial {number}, {metric} {opened.best_value:.4f}. Training it.")
         search_facts = {"study": opened.study_name, "n_trials": trials, "metric": metric, "folds": n_folds,
                         "best_value": opened.best_value, "ranges": described}  # fmt: skip
         final = prepared if validation else tuning.first_fold(prepared, n_folds)

@@ -131,7 +131,7 @@ def print_trial(trial: FrozenTrial) -> None:
     """One line per trial."""
     values = ", ".join(f"{name} {value:.4g}" for name, value in trial.params.items())
     outcome = f"{trial.value:.4f}" if trial.state.name == "COMPLETE" else "stopped early"
-    NOTES.print(f"trial {trial.number}: {outcome} ({values})")
+    NOTES.print(f"trial {trial.number + 1}: {outcome} ({values})")
 
 
 def print_epoch(entry: dict[str, float]) -> None:
