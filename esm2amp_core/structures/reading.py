@@ -6,6 +6,7 @@ import gzip
 import zlib
 from collections import Counter
 from io import BytesIO
+from math import isfinite
 from pathlib import Path
 
 import gemmi
@@ -52,9 +53,10 @@ def parse_structure(data: bytes, name: str, *, max_file_mb: float = Settings.max
     """
     data = _unpacked(data, name, max_file_mb)
     found = _parsed(data, name)
-    if not len(found):
+    n_atoms = found[0].count_atom_sites() if len(found) else 0
+    if not n_atoms:
         raise StructureError(f"{name} holds no atoms.", hint=_HINT)
-    if (n_atoms := found[0].count_atom_sites()) > MAX_ATOMS:
+    if n_atoms > MAX_ATOMS:
         raise StructureError(f"{name} holds {n_atoms:,} atoms; at most {MAX_ATOMS:,} are read.",
                              hint="Keep the chains of the two proteins only.")
     notes = []
@@ -66,7 +68,7 @@ def parse_structure(data: bytes, name: str, *, max_file_mb: float = Settings.max
     found.merge_chain_parts()
     found.setup_entities()
     found.assign_label_seq_id()
-    parents = {(mod.chain_name, str(mod.res_id)): mod.parent_comp_id for mod in found.mod_residues}
+    parents = {(mod.chain_name, str(mod.res_id.seqid)): mod.parent_comp_id for mod in found.mod_residues}
     chains, others = [], Counter()
     for part in found[0]:
         polymer = part.get_polymer()
@@ -111,9 +113,11 @@ def _parsed(data: bytes, name: str) -> gemmi.Structure:
     for magic, kind in _OTHER.items():
         if head.startswith(magic):
             raise StructureError(f"{name} is {kind}, not a structure.", hint=_HINT)
-    text = head.decode("utf-8", errors="replace").replace("\0", " ")
+    # One letter for one byte: columns of PDB stay where they are. Only names of authors hold such letters.
+    text = head.decode("latin-1").encode("ascii", errors="replace").decode().replace("\0", " ")
     try:
         if not _is_cif(text):
+            _check_coordinates(text, name)
             return gemmi.read_pdb_string(text)
         for block in gemmi.cif.read_string(text):
             if block.find(["_atom_site.Cartn_x"]):
@@ -122,6 +126,19 @@ def _parsed(data: bytes, name: str) -> gemmi.Structure:
         reason = quoted(str(problem).partition("\n")[0] or type(problem).__name__, 200)
         raise StructureError(f"{name} is damaged or no structure: {reason}.", hint=_HINT) from None
     raise StructureError(f"{name} holds no atoms.", hint=_HINT)
+
+
+def _check_coordinates(text: str, name: str) -> None:
+    """Refuse PDB lines whose coordinates are no numbers: gemmi would read them as 0."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith(("ATOM  ", "HETATM")):
+            try:
+                sound = all(isfinite(float(line[begin : begin + 8])) for begin in (30, 38, 46))
+            except ValueError:
+                sound = False
+            if not sound:
+                raise StructureError(f"{name} is damaged: the atom in line {number:,} has no place.",
+                                     hint="Download the file again.")
 
 
 def _is_cif(text: str) -> bool:
