@@ -1,4 +1,4 @@
-"""Residues that touch, and whether the important ones do: known answers, and chance where there is nothing."""
+"""Residues that touch, and whether the important ones do: known answers, and chance where nothing is."""
 
 import csv
 
