@@ -251,7 +251,7 @@ def test_tests_of_the_explanation_are_told_where_they_were_made(workspace):
     job_id = explained(workspace, [1])
     folder = folder_of(workspace, job_id)
     explanation = folder.explanation("attention")
-    made = measure_agreement({"attention": explanation, "gini": explanation})
+    made = measure_agreement({"attention": explanation, "gini": explanation}, rows=[1])
     np.savez_compressed(folder.folder / "agreement.npz", **made.to_arrays())
     app = visit("explain", job=job_id)
     assert "How far to trust it" in [tab.label for tab in app.tabs]

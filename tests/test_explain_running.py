@@ -192,6 +192,13 @@ def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*")]
 
 
+def test_the_report_of_residues_alone_is_of_the_pair_that_was_asked_for(workspace, tmp_path):
+    explain_table(Predictor.load("starter"), table(1), tmp_path / "out", methods=["residue_gradients"],
+                  settings=ExplainSettings(random_orders=20), controls=False, with_page=True)
+    assert (tmp_path / "out" / "report.html").stat().st_size
+    assert ExplanationFolder(tmp_path / "out").arrays("agreement")["rows"].tolist() == [1]
+
+
 def test_methods_that_take_long_per_pair_are_not_used_unless_asked_for():
     assert [method for method in METHODS if method not in suitable_methods(1)] == ["residue_gradients"]
     assert suitable_methods(10) == suitable_methods(1)

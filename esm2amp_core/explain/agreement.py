@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -11,17 +11,17 @@ from esm2amp_core.explanations import Explanation
 from esm2amp_core.faithfulness import Agreement
 
 
-def measure_agreement(explanations: Mapping[str, Explanation]) -> Agreement:
+def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[int]) -> Agreement:
     """Rank correlations between all methods' magnitudes, pair by pair.
 
     Parameters
     ----------
     explanations : mapping of str to Explanation
         At least one, all of the same pairs.
+    rows : sequence of int, length=N
+        Of these pairs; not every method's numbers have an axis that tells them.
     """
-    first = next(iter(explanations.values()))
     magnitudes = np.stack([found.magnitude for found in explanations.values()], axis=1)  # (N, M, 2T)
-    rows = next((axis.labels for axis in first.axes if axis.name == "pairs"), range(len(first.value)))
     correlations = rank_correlation(magnitudes[:, :, None], magnitudes[:, None])
     return Agreement(tuple(explanations), np.array(rows, dtype=np.int64), correlations)
 

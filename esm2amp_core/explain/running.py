@@ -180,7 +180,7 @@ def check_explanations(
     of_some = {method: _of_tokens(found, some, chosen) for method, found in explanations.items()}
     tests: dict[str, Arrays] = {
         "faithfulness": measure_faithfulness(subject, some, of_some, settings, report),
-        "agreement": measure_agreement(explanations),
+        "agreement": measure_agreement(explanations, pairs.rows),
         "randomisation": check_randomisation(subject, some, list(explanations), settings, report),
     }
     if controls and len(pairs) == 1:
