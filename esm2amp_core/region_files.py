@@ -112,7 +112,7 @@ class RegionFolder:
         path = self.folder / file
         try:
             frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False,
-                                na_values={}, float_precision="round_trip", encoding="utf-8-sig")
+                                na_values={}, encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             raise _unreadable(path) from error
         frame.columns = [unguarded(name) for name in frame.columns]

@@ -62,6 +62,8 @@ from esm2amp_core.store.worker_seat import WorkerSeat
 from esm2amp_core.structures.structure import Structure
 from esm2amp_core.trust import with_notes
 
+GIVEN = "given"
+"""Where a file lies that came with a job, whatever its name."""
 RUN = re.compile(r" \(run (\d{1,6})\)$")
 
 
@@ -268,7 +270,7 @@ class Workspace:
         title = f"{self.jobs.get(job_id).title.removeprefix('Why: ')}, {METHODS[method].title}"
         return self.jobs.submit_task(
             REGIONS, params, title=f"Regions: {title}"[:LONGEST_TITLE], owner=self.settings.owner,
-            digest=digest, files={name: annotations} if name else None,
+            digest=digest, files={f"{GIVEN}/{name}": annotations} if name else None,
         )  # fmt: skip
 
     def finished_explanation(self, job_id: str) -> Path:
@@ -446,7 +448,7 @@ class Workspace:
 
     def annotations_file(self, job_id: str) -> Path:
         """The annotations that lie with a job of the kind "regions"."""
-        return self.jobs.artifacts.folder / job_id / str(self.jobs.get(job_id).params["annotations"])
+        return self.jobs.artifacts.folder / job_id / GIVEN / str(self.jobs.get(job_id).params["annotations"])
 
     def bundle_folder(self, name: str) -> Path:
         """Folder of an installed model.

@@ -11,13 +11,17 @@ from plotly.subplots import make_subplots
 
 from esm2amp_core.figures.explanation_pair import picture_text
 from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, class_title, p_words
+from esm2amp_core.region_files import SEGMENT
 
 TOP_COLOUR, LOW_COLOUR, CHANCE_COLOUR = "#2f86bd", "#d99a00", "rgba(138,150,162,0.35)"
+HOLLOW = "rgba(0,0,0,0)"
 ROW_HEIGHT = 34
 
 
-def hit_rate_bars(panels: Sequence[HitPanel], names: Sequence[str], threshold: float) -> go.Figure:
-    """Share of pairs of each class whose top, or low, segments reach a coverage; one row per type.
+def hit_rate_bars(
+    panels: Sequence[HitPanel], names: Sequence[str], threshold: float, unit: str = SEGMENT
+) -> go.Figure:
+    """Share of pairs of each class whose top, or low, units reach a coverage; one row per type.
 
     Parameters
     ----------
@@ -26,6 +30,8 @@ def hit_rate_bars(panels: Sequence[HitPanel], names: Sequence[str], threshold: f
         Types, and their union.
     threshold : float
         In percent, for the words of the hover.
+    unit : str
+        `SEGMENT` or `RESIDUE`.
     """
     rows = _rows(names)
     titles = [f"{class_title(panel.name)}<br><sup>{panel.n_pairs:,} pairs</sup>" for panel in panels]
@@ -33,11 +39,11 @@ def hit_rate_bars(panels: Sequence[HitPanel], names: Sequence[str], threshold: f
     for column, panel in enumerate(panels, start=1):
         for name, values, colour in (("top", panel.top, TOP_COLOUR), ("low", panel.low, LOW_COLOUR)):
             figure.add_bar(
-                y=rows, x=values, orientation="h", name=f"{name} segments", legendgroup=name,
+                y=rows, x=values, orientation="h", name=f"{name} {unit}s", legendgroup=name,
                 marker={"color": colour}, showlegend=column == 1,
                 customdata=[picture_text(CLASSES.get(panel.name, panel.name), limit=60)] * len(rows),
-                hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} % of %{{customdata}}<br>have a segment of which at "
-                f"least {threshold:g} % are covered<extra></extra>",
+                hovertemplate=f"%{{y}}, {name}: %{{x:.1f}} % of %{{customdata}}<br>reach {threshold:g} % "
+                "coverage<extra></extra>",
                 row=1, col=column,
             )  # fmt: skip
     figure.update_xaxes(range=[0, 102], showgrid=True, zeroline=True, fixedrange=True, tickvals=[0, 50, 100])
@@ -61,7 +67,7 @@ def enrichment_plot(found: Sequence[Comparison], names: Sequence[str]) -> go.Fig
         values = table["difference"]
         figure.add_scatter(
             x=values, y=rows, mode="markers", name=title, showlegend=False,
-            marker={"color": [TOP_COLOUR if known else "rgba(0,0,0,0)" for known in is_finding], "size": 11,
+            marker={"color": [TOP_COLOUR if known else HOLLOW for known in is_finding], "size": 11,
                     "line": {"color": TOP_COLOUR, "width": 2}},
             error_x={"type": "data", "array": (table["difference_high"] - values).fillna(0),
                      "arrayminus": (values - table["difference_low"]).fillna(0), "color": TOP_COLOUR,
@@ -69,7 +75,7 @@ def enrichment_plot(found: Sequence[Comparison], names: Sequence[str]) -> go.Fig
             hovertext=[_words(line, title) for line in table.itertuples()],
             hovertemplate="%{hovertext}<extra></extra>", row=1, col=column,
         )  # fmt: skip
-    for label, colour in (("corrected p at most 0.05", TOP_COLOUR), ("no more than chance", "rgba(0,0,0,0)")):
+    for label, colour in (("corrected p at most 0.05", TOP_COLOUR), ("not told apart from chance", HOLLOW)):
         figure.add_scatter(x=[None], y=[rows[0]], mode="markers", name=label,
                            marker={"color": colour, "size": 11, "line": {"color": TOP_COLOUR, "width": 2}})
     largest = _reach(found)
@@ -79,20 +85,21 @@ def enrichment_plot(found: Sequence[Comparison], names: Sequence[str]) -> go.Fig
     return figure
 
 
-def position_plot(top: pd.DataFrame, low: pd.DataFrame) -> go.Figure:
-    """Share of the top and of the low segments in each tenth of their chains; chance is one in ten."""
+def position_plot(top: pd.DataFrame, low: pd.DataFrame, unit: str = SEGMENT) -> go.Figure:
+    """Share of the top and of the low units in each tenth of their chains; chance is one in ten."""
     figure = go.Figure()
     places = list(range(1, len(top) + 1))
-    for name, table, colour, symbol in (("top segments", top, TOP_COLOUR, "circle"),
-                                        ("low segments", low, LOW_COLOUR, "diamond")):
+    for name, table, colour, symbol in ((f"top {unit}s", top, TOP_COLOUR, "circle"),
+                                        (f"low {unit}s", low, LOW_COLOUR, "diamond")):
         figure.add_scatter(
-            x=places, y=table["coverage"], mode="lines+markers", name=name, line={"color": colour, "width": 2},
-            marker={"size": 9, "symbol": symbol, "color": colour},
+            x=places, y=table["coverage"], mode="lines+markers", name=name,
+            line={"color": colour, "width": 2}, marker={"size": 9, "symbol": symbol, "color": colour},
             error_y={"type": "data", "array": (table["difference_high"] - table["difference"]).fillna(0),
                      "arrayminus": (table["difference"] - table["difference_low"]).fillna(0),
                      "color": colour, "thickness": 1.2, "width": 3},
             customdata=[p_words(q) for q in table["q_value"]],
-            hovertemplate=f"Tenth %{{x}}: %{{y:.1f}} % of the {name}<br>corrected p %{{customdata}}<extra></extra>",
+            hovertemplate=f"Tenth %{{x}}: %{{y:.1f}} % of the {name}<br>corrected p "
+            "%{customdata}<extra></extra>",
         )  # fmt: skip
     figure.add_hline(y=float(top["reference"].mean()), line_dash="dash", line_color="#8a96a2",
                      annotation_text="chance", annotation_position="top right")
@@ -100,7 +107,7 @@ def position_plot(top: pd.DataFrame, low: pd.DataFrame) -> go.Figure:
         height=310, margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, hovermode="closest",
         xaxis={"title": "tenth of the chain", "tickvals": places, "fixedrange": True},
-        yaxis={"title": "share of the segments", "ticksuffix": " %", "rangemode": "tozero",
+        yaxis={"title": f"share of the {unit}s", "ticksuffix": " %", "rangemode": "tozero",
                "fixedrange": True},
     )  # fmt: skip
     return figure

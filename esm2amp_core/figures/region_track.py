@@ -11,7 +11,7 @@ from esm2amp_core.figures.explanation_pair import FAINT, STILL, PairTokens, pict
 from esm2amp_core.figures.explanation_track import BORDERS
 from esm2amp_core.figures.region_numbers import lanes, type_colours
 
-LANE_HEIGHT, GAP, MARGINS, LABELS = 15, 14, 50, 128
+LANE_HEIGHT, GAP, MARGINS, LABELS = 18, 12, 50, 128
 MOST_LANES = 6
 """Of one type; where more regions overlap, the others share the last lane."""
 
@@ -46,10 +46,9 @@ def add_regions(
             _add_row(figure, own, ends, [n_lanes + i for i in lane], colours[name])
             rows[name] = n_lanes + max(lane) / 2
             n_lanes += max(lane) + 1
-    _make_room(figure, rows, max(n_lanes, 1))
-    if not rows:
-        figure.add_annotation(text="no annotated region of these types", x=0.5, xref="paper", y=0,
-                              yref="y3", showarrow=False, font={"color": FAINT})  # fmt: skip
+    if not rows:  # Plotly draws no axis to which nothing belongs
+        figure.add_scatter(x=[None], y=[None], yaxis="y3", hoverinfo="skip")
+    _make_room(figure, rows or {"no region": 0}, max(n_lanes, 1))
     for token in low:
         if token.startswith(f"{side}.") and (found := pair.residues(token)):
             figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
@@ -59,8 +58,8 @@ def add_regions(
 
 def _add_row(figure: go.Figure, own: pd.DataFrame, ends: pd.Series, lane: list[int], colour: str) -> None:
     figure.add_bar(
-        x=(own["start"] + ends) / 2, width=ends - own["start"] + 1, y=[0.8] * len(own),
-        base=[i - 0.4 for i in lane], yaxis="y3", marker={"color": colour, "line": {"width": 0}},
+        x=(own["start"] + ends) / 2, width=ends - own["start"] + 1, y=[0.7] * len(own),
+        base=[i - 0.35 for i in lane], yaxis="y3", marker={"color": colour, "line": {"width": 0}},
         hovertext=[region_words(line) for line in own.itertuples()],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip

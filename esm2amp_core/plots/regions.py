@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from esm2amp_core.figures.explanation_pair import PairTokens
-from esm2amp_core.figures.region_numbers import Comparison, HitPanel, class_title, lanes, p_words, type_colours
+from esm2amp_core.figures.region_numbers import (
+    Comparison,
+    HitPanel,
+    class_title,
+    lanes,
+    p_words,
+    type_colours,
+)
 from esm2amp_core.plots.paper import (
     DOUBLE_MM,
     FOR,
@@ -26,6 +33,7 @@ from esm2amp_core.plots.paper import (
     scale,
 )
 from esm2amp_core.plots.tracks import draw_chain
+from esm2amp_core.region_files import SEGMENT
 
 LOW_COLOUR = "#d99a00"
 ROW_MM, LANE_MM = 7.0, 3.0
@@ -33,20 +41,21 @@ ROW_MM, LANE_MM = 7.0, 3.0
 
 @on_paper
 def hit_rate_bars(
-    panels: Sequence[HitPanel], names: Sequence[str], threshold: float, *, width_mm: float = DOUBLE_MM
-) -> Figure:
-    """Per class, the share of pairs whose top and low segments reach a coverage; one row per type."""
+    panels: Sequence[HitPanel], names: Sequence[str], threshold: float, unit: str = SEGMENT, *,
+    width_mm: float = DOUBLE_MM,
+) -> Figure:  # fmt: skip
+    """Per class, the share of pairs whose top and low units reach a coverage; one row per type."""
     figure = new_figure(width_mm, 20 + ROW_MM * len(names))
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     places = np.arange(len(names))
     for place, panel in zip(axes, panels, strict=True):
-        place.barh(places - 0.2, panel.top, 0.38, color=FOR, linewidth=0, label="top segments")
-        place.barh(places + 0.2, panel.low, 0.38, color=LOW_COLOUR, linewidth=0, label="low segments")
+        place.barh(places - 0.2, panel.top, 0.38, color=FOR, linewidth=0, label=f"top {unit}s")
+        place.barh(places + 0.2, panel.low, 0.38, color=LOW_COLOUR, linewidth=0, label=f"low {unit}s")
         place.set_title(f"{class_title(panel.name)} ({panel.n_pairs:,})")
         place.set_xlim(0, 100)
         place.grid(axis="x")
     _name_rows(axes[0], names)
-    figure.supxlabel(f"pairs with a segment of which at least {threshold:g} % are covered (%); in brackets: pairs", fontsize=7)
+    figure.supxlabel(f"pairs that reach {threshold:g} % coverage (%); in brackets: pairs", fontsize=7)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure
@@ -81,13 +90,15 @@ def enrichment_plot(
 
 
 @on_paper
-def position_plot(top: pd.DataFrame, low: pd.DataFrame, *, width_mm: float = SINGLE_MM) -> Figure:
-    """Share of the top and of the low segments in each tenth of their chains."""
+def position_plot(
+    top: pd.DataFrame, low: pd.DataFrame, unit: str = SEGMENT, *, width_mm: float = SINGLE_MM
+) -> Figure:
+    """Share of the top and of the low units in each tenth of their chains."""
     figure = new_figure(width_mm, 55)
     axes = figure.subplots()
     places = np.arange(1, len(top) + 1)
-    for name, table, colour, marker in (("top segments", top, FOR, "o"),
-                                        ("low segments", low, LOW_COLOUR, "D")):
+    for name, table, colour, marker in ((f"top {unit}s", top, FOR, "o"),
+                                        (f"low {unit}s", low, LOW_COLOUR, "D")):
         down = (table["difference"] - table["difference_low"]).fillna(0)
         up = (table["difference_high"] - table["difference"]).fillna(0)
         axes.errorbar(places, table["coverage"], [down, up], color=colour, marker=marker, markersize=3,
@@ -96,7 +107,7 @@ def position_plot(top: pd.DataFrame, low: pd.DataFrame, *, width_mm: float = SIN
     axes.set_xticks(places)
     axes.set_ylim(0)
     axes.set_xlabel("tenth of the chain")
-    axes.set_ylabel("share of the segments (%)")
+    axes.set_ylabel(f"share of the {unit}s (%)")
     axes.legend()
     return figure
 

@@ -76,7 +76,7 @@ class Artifacts:
         ----------
         job_id : str
         files : mapping of str to bytes
-            Contents by the files' names, which the program chose.
+            Contents by path within the job's folder; the program chose the paths.
 
         Returns
         -------
@@ -92,6 +92,7 @@ class Artifacts:
         try:
             unfinished.mkdir(parents=True)
             for name, data in files.items():
+                (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
                 (unfinished / name).write_bytes(data)
                 _to_disk(unfinished / name)
             os.replace(unfinished, self.folder / job_id)

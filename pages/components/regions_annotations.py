@@ -7,21 +7,23 @@ import streamlit as st
 
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import RegionFolder
+from esm2amp_core.workspace import Workspace
+from pages.components.navigation import REGIONS, open_job
 from pages.components.regions_files import files_row
 from pages.components.text import count, literal
 
 MOST_NAMED = 200
 
 
-def show_annotations(job: Job, folder: RegionFolder) -> None:
+def show_annotations(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
     """What the annotations say of the job's proteins."""
     about, n_proteins = folder.summary["annotations"], folder.summary["n_proteins"]
     st.markdown(
         f"{about['proteins_known']:,} of {count(n_proteins, 'protein')} are in the annotations, and "
-        f"{about['proteins_with_region']:,} have a region of the types that were looked at. Where annotations "
-        "are silent, a region may still exist: nobody may have looked."
+        f"{about['proteins_with_region']:,} have a region of the types that were looked at. Where "
+        "annotations are silent, a region may still exist: nobody may have looked."
     )  # fmt: skip
-    _show_types(folder)
+    _show_types(workspace, job, folder)
     if unknown := about["proteins_unknown"]:
         with st.expander(f"{count(len(unknown), 'protein')} not in the annotations"):
             more = f" and {len(unknown) - MOST_NAMED:,} more" if len(unknown) > MOST_NAMED else ""
@@ -30,17 +32,18 @@ def show_annotations(job: Job, folder: RegionFolder) -> None:
     if folder.issues.empty:
         st.markdown("Every row could be read, and all regions lie within their proteins.")
     else:
-        st.markdown(f"{count(len(folder.issues), 'note')}. A row that cannot be read is left out; of a region "
-                    "that reaches behind its protein's end, the part inside counts.")
+        st.markdown(f"{count(len(folder.issues), 'note')}. A row that cannot be read is left out; of a "
+                    "region that reaches behind its protein's end, the part inside counts.")
         st.dataframe(folder.issues.drop(columns="severity"), hide_index=True, key="issues")
-        files_row(job, "annotation_issues", lambda: folder.issues, words="Rows count from 1 below the header.")
+        files_row(job, "annotation_issues", lambda: folder.issues,
+                  words="Rows count from 1 below the header.")
     st.subheader("Regions of these proteins", anchor=False)
     st.dataframe(folder.regions, hide_index=True, key="regions")
     files_row(job, "regions", lambda: folder.regions,
               words="As the source gives them. Residues count from 1, both ends included.")
 
 
-def _show_types(folder: RegionFolder) -> None:
+def _show_types(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
     counts = folder.regions["type"].value_counts()
     looked_at = {name: True for name in folder.types}
     table = pd.DataFrame({
@@ -49,5 +52,21 @@ def _show_types(folder: RegionFolder) -> None:
     table["Regions in these proteins"] = table["Type"].map(counts).fillna(0).astype(int)
     table["Looked at"] = table["Type"].isin(folder.types)
     st.dataframe(table, hide_index=True, width="content", key="types")
-    if not table["Looked at"].all():
-        st.caption("Looked at are the types of the published analysis; “esm2amp regions --types” takes others.")
+    _offer_other_types(workspace, job, folder, table["Type"][table["Regions in these proteins"] > 0].tolist())
+
+
+def _offer_other_types(workspace: Workspace, job: Job, folder: RegionFolder, found: list[str]) -> None:
+    """The same comparison with other types, as a job of its own."""
+    present = [name for name in folder.types if name in found]
+    chosen = st.multiselect("Types to look at", found, default=present, key="regions-types",
+                            help="Unless chosen otherwise, those of the published analysis.")
+    if set(chosen) in (set(present), set()):
+        return
+    if st.button("Compare again with these types", icon=":material/replay:"):
+        params = job.params
+        file = b"" if params["lookup"] else workspace.annotations_file(job.id).read_bytes()
+        asked = workspace.compare_regions(
+            params["source"], method=params["method"], annotations=file, filename=params["annotations"],
+            lookup=params["lookup"], label=params["label"], types=chosen, k=params["k"],
+        )  # fmt: skip
+        open_job(asked.id, REGIONS)

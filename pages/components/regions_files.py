@@ -33,7 +33,8 @@ def files_row(
             st.download_button(
                 suffix.upper(), data=make, file_name=f"{stem_of(job)}_{name}.{suffix}",
                 mime=MIMES.get(suffix, XLSX), on_click="ignore", type="tertiary",
-                icon=":material/download:", key=f"file-{name}-{suffix}", help=f"{kind} of “{name.replace('_', ' ')}”",
+                icon=":material/download:", key=f"file-{name}-{suffix}",
+                help=f"{kind} of “{name.replace('_', ' ')}”",
             )  # fmt: skip
 
 

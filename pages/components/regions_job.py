@@ -23,6 +23,7 @@ from pages.components.regions_files import files_row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MORE_THAN_CHANCE = "More than chance?"
 CHART = {"displayModeBar": False}
 
 
@@ -40,24 +41,27 @@ def on_paper(name: str, *args: object) -> dict[str, Callable[[], bytes]]:
 def show_hit_rates(job: Job, folder: RegionFolder) -> None:
     """Share of pairs whose top, and low, segments reach a coverage."""
     thresholds = folder.summary["thresholds_percent"]
+    what = "pair" if folder.is_by_residue else "segment"
     threshold = st.segmented_control(
-        "A segment hits if at least this share of it lies in a region", thresholds, default=thresholds[1],
+        f"A {what} hits if at least this share of it lies in a region", thresholds, default=thresholds[1],
         required=True, format_func=lambda percent: f"{percent} %", key="regions-threshold",
     )  # fmt: skip
     panels, names = hit_panels(folder.hit_rates, folder.types, threshold), with_all(folder.types)
-    st.plotly_chart(region_charts.hit_rate_bars(panels, names, threshold), key="hit-rates", config=CHART,
-                    alt="Share of pairs whose top and low segments lie on each type of region")
+    unit = folder.summary["unit"]
+    st.plotly_chart(region_charts.hit_rate_bars(panels, names, threshold, unit), key="hit-rates",
+                    config=CHART, alt="Share of pairs whose top and low segments lie on each type of region")
     k = folder.summary["chosen_per_pair"]["most"]
     counted = ("A pair counts if the mean coverage of its chosen residues reaches the threshold."
                if folder.is_by_residue else
                f"A pair counts if any of its {k} segments reaches the threshold, as in the paper.")
     classes = [f"{name}: {CLASSES[name].partition(': ')[2] or CLASSES[name]}" for name, *_ in panels
                if name != EVERY]
-    words = (f"{counted} ALL: any of the types. Blue above orange says that top segments lie on regions more "
-             "often than low ones; whether that is more than chance stands in the other tab. "
+    words = (f"{counted} ALL: any of the types. A blue bar longer than the orange one says that top {unit}s "
+             "lie on regions more often than low ones; whether that is more than chance, "
+             f"“{MORE_THAN_CHANCE}” tells. "
              f"{'; '.join(classes)}")
-    files_row(job, "hit_rates", lambda: folder.hit_rates, on_paper("hit_rate_bars", panels, names, threshold),
-              words)
+    files_row(job, "hit_rates", lambda: folder.hit_rates,
+              on_paper("hit_rate_bars", panels, names, threshold, unit), words)
 
 
 def show_enrichment(job: Job, folder: RegionFolder) -> None:
@@ -73,20 +77,20 @@ def show_enrichment(job: Job, folder: RegionFolder) -> None:
     with right:
         st.subheader("Place in the chain", anchor=False)
         top, low = (position_table(folder.positions, which) for which in (TOP, LOW))
-        st.plotly_chart(region_charts.position_plot(top, low), key="positions", config=CHART,
+        st.plotly_chart(region_charts.position_plot(top, low, unit), key="positions", config=CHART,
                         alt="Share of top and low segments in each tenth of the chains")
     moved = (f"{unit}s change places within their protein" if not folder.is_by_residue
              else "the residues are rotated along their protein")
     files_row(
         job, "enrichment", lambda: folder.enrichment, on_paper("enrichment_plot", found, names),
-        f"**Regions.** A dot right of 0: these {unit}s are covered more than by chance, that is when {moved}. A "
-        "filled dot: the p-value, corrected for all tests of this table, is at most 0.05. The line is the 95 % "
-        "interval over pairs that share proteins (from 10 pairs on). It shows a preference of the model's "
-        "explanation; it does not show that the model knows the region, nor that the region binds the partner.",
+        f"**Regions.** A dot right of 0: these {unit}s are covered more than by chance, that is when {moved}"
+        ". A filled dot: the p-value, corrected for all tests of this table, is at most 0.05. The line is "
+        "the 95 % interval over pairs that share proteins (from 10 pairs on). It shows where the explanation "
+        "points; it does not show that the model knows the region, nor that the region binds the partner.",
     )  # fmt: skip
     files_row(
-        job, "position_bias", lambda: folder.positions, on_paper("position_plot", top, low),
-        f"**Place in the chain.** By chance, each tenth of the chains holds a tenth of the {unit}s. Regions have "
-        "favourite places too: where the lines leave the dashed one, a preference for a region may be no more "
-        "than a preference for a place.",
+        job, "position_bias", lambda: folder.positions, on_paper("position_plot", top, low, unit),
+        f"**Place in the chain.** By chance, each tenth of the chains holds a tenth of the {unit}s. Regions "
+        "have favourite places too: where the lines leave the dashed one, a preference for a region may be "
+        "no more than a preference for a place.",
     )  # fmt: skip

@@ -85,9 +85,9 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
     files_row(
         job, f"regions_of_row_{view.row}", lambda: _region_table(folder, view),
         drawings(_on_paper, view, regions, folder.types),
-        f"Above, the ten segments of each protein, coloured by {method}; below, its annotated regions, a row per "
-        f"type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to zoom in "
-        "until the letters show; double-click to see all again.",
+        f"Above, the ten segments of each protein, coloured by {method}; below, its annotated regions, a row "
+        f"per type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to "
+        "zoom in until the letters show; double-click to see all again.",
     )  # fmt: skip
 
 
@@ -107,13 +107,14 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
     if not folder.is_by_residue:
         st.subheader("Its top and low segments", anchor=False)
         shown = own[["selection", "rank", "token", "protein", "start", "end", "importance", *types]]
-        st.dataframe(shown, hide_index=True, column_config=percent_columns(types), key="pair-coverage")
+        st.dataframe(shown, hide_index=True, column_config=percent_columns(types), height="content",
+                     key="pair-coverage")
         files_row(job, f"coverage_of_row_{row}", lambda: own.reset_index(drop=True),
                   words="How many percent of each segment lie inside regions of each type.")
     st.subheader("Is it more than chance, for this pair alone?", anchor=False)
     tests = folder.pairs[folder.pairs["row"] == row].drop(columns=["row", "protein_a", "protein_b"])
     st.dataframe(
-        tests, hide_index=True, key="pair-tests",
+        tests, hide_index=True, key="pair-tests", height="content", placeholder="–",
         column_config={
             **{name: st.column_config.NumberColumn(label, format="%.1f %%") for name, label in
                (("coverage", "covered"), ("reference", "by chance"))},
@@ -125,8 +126,10 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
     )  # fmt: skip
     files_row(
         job, f"test_of_row_{row}", lambda: tests.reset_index(drop=True),
-        words="Compared with all ways to choose as many segments of the same proteins; corrected for all pairs "
-        "and types. With three segments, few pairs can show anything by themselves.",
+        words=("Compared with the residues rotated along their proteins; corrected for all pairs and types."
+               if folder.is_by_residue else
+               "Compared with all ways to choose as many segments of the same proteins; corrected for all "
+               "pairs and types. With so few segments, hardly a pair can show anything by itself."),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from esm2amp_core.region_files import ALL, CHANCE, ENDS, LOW, TOP, RegionFolder
 from esm2amp_core.workspace import Workspace
 from pages.components.page import error_boundary
 from pages.components.regions_annotations import show_annotations
-from pages.components.regions_job import show_enrichment, show_hit_rates
+from pages.components.regions_job import MORE_THAN_CHANCE, show_enrichment, show_hit_rates
 from pages.components.regions_pair import show_pair
 from pages.components.regions_reading import open_analysis
 from pages.components.regions_tables import show_coverage, show_settings
@@ -47,10 +47,10 @@ def _explore(workspace: Workspace, job_id: str) -> None:
 
 def _sections(workspace: Workspace, job: Job, folder: RegionFolder) -> dict[str, Callable[[], None]]:
     pair = {"Pair by pair": lambda: show_pair(workspace, job, folder)}
-    together = {"More than chance?": lambda: show_enrichment(job, folder),
+    together = {MORE_THAN_CHANCE: lambda: show_enrichment(job, folder),
                 "Hit rates": lambda: show_hit_rates(job, folder)}
-    rest = {"Coverage of each segment": lambda: show_coverage(job, folder),
-            "Annotations": lambda: show_annotations(job, folder),
+    rest = {f"Coverage of each {folder.summary['unit']}": lambda: show_coverage(job, folder),
+            "Annotations": lambda: show_annotations(workspace, job, folder),
             "Files and settings": lambda: show_settings(job, folder)}
     # A single pair has no whole job to speak of: its own picture comes first.
     return pair | together | rest if folder.summary["n_pairs"] == 1 else together | pair | rest
@@ -79,11 +79,11 @@ def finding_words(folder: RegionFolder) -> str:
     interval = ("" if np.isnan(line["difference_low"]) else
                 f", 95 % interval {line['difference_low']:+.1f} to {line['difference_high']:+.1f}")
     low = table.loc[(LOW, CHANCE, ALL)]
-    verdict = ("no more and no less than chance would give" if not line["q_value"] <= SIGNIFICANT else
+    verdict = ("this cannot be told apart from chance" if not line["q_value"] <= SIGNIFICANT else
                "more than chance would give" if line["difference"] > 0 else "less than chance would give")
     return (f"Of the top {unit}, **{line['coverage']:.1f} %** lie inside an annotated region; by chance it "
-            f"would be **{line['reference']:.1f} %** ({line['difference']:+.1f} points{interval}; corrected p "
-            f"{p_words(line['q_value'])}): **{verdict}**. Of the low {unit}, {low['coverage']:.1f} % "
+            f"would be **{line['reference']:.1f} %** ({line['difference']:+.1f} points{interval}; corrected "
+            f"p {p_words(line['q_value'])}): **{verdict}**. Of the low {unit}, {low['coverage']:.1f} % "
             f"(by chance {low['reference']:.1f} %).")
 
 
@@ -96,5 +96,5 @@ def bias_words(folder: RegionFolder) -> str:
     more = line["difference"] > 0
     return (f"The top {folder.summary['unit']}s {'prefer' if more else 'avoid'} the ends of the proteins: "
             f"{line['coverage']:.0f} % lie in the first or last tenth, by chance {line['reference']:.0f} %. "
-            f"Regions that are {'frequent' if more else 'rare'} there look enriched for this reason alone, others "
-            "look depleted.")
+            f"Regions that are {'frequent' if more else 'rare'} there look enriched for this reason alone, "
+            "others look depleted.")

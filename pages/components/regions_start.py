@@ -26,11 +26,11 @@ RECENT = 10
 FILE, LOOKUP = "file", "lookup"
 SOURCES = {FILE: "A file of mine", LOOKUP: "Look them up at UniProt"}
 SUFFIXES = ["tsv", "txt", "csv", "json", "gff", "gff3", "xlsx", "gz"]
-FORMATS = """- **UniProt**: on uniprot.org, search for your accessions or use “ID mapping”, then Download as TSV \
-(with the columns of “Family & Domains” and “Function”), JSON or GFF
-- **InterProScan**: its TSV or JSON result (the TSV does not tell which kind of entry a match is)
-- **A table of your own**: CSV, TSV or XLSX with the columns protein, type, start, end; perhaps also length, \
-note, evidence. Residues count from 1, both ends included
+FORMATS = """- **UniProt**: on uniprot.org, search for your accessions or use “ID mapping”, then Download as \
+TSV (with the columns of “Family & Domains” and “Function”), JSON or GFF
+- **InterProScan**: its TSV or JSON result (the TSV does not tell what kind of entry a match is)
+- **A table of your own**: CSV, TSV or XLSX with the columns protein, type, start, end; perhaps also \
+length, note, evidence. Residues count from 1, both ends included
 - each may be gzipped; proteins must have the names they have in the explanation"""
 
 
@@ -45,8 +45,8 @@ class Source(NamedTuple):
 def start_analysis(workspace: Workspace) -> None:
     """The form of a new analysis, and links to earlier ones."""
     st.title("Regions", anchor=False)
-    st.markdown("Do the segments that matter to the model lie on functional regions of the proteins, more often "
-                "than chance would have it? Choose an explanation and bring the regions.")
+    st.markdown("Do the segments that matter to the model lie on functional regions of the proteins, more "
+                "often than chance would have it? Choose an explanation and bring the regions.")
     done = workspace.jobs.list(owner=workspace.settings.owner, kind=EXPLAIN, states=(JobState.DONE,),
                                limit=MOST_LISTED)
     explained = {job.id: job for job in done if not job.results_removed}
@@ -113,8 +113,8 @@ def _choose_source() -> Source | None:
                                  format_func=SOURCES.get)
     if which == LOOKUP:
         st.info("When you press the button below, the proteins' accessions, such as P04637, are sent to "
-                "rest.uniprot.org. Nothing else is sent: no sequence, no score, no pair. What UniProt answers "
-                "is kept, so that nothing is asked twice.", icon=":material/cloud_upload:")
+                "rest.uniprot.org. Nothing else is sent: no sequence, no score, no pair. What UniProt "
+                "answers is kept, so that nothing is asked twice.", icon=":material/cloud_upload:")
         return Source(lookup=True)
     file = st.file_uploader("File with regions", type=SUFFIXES, max_upload_size=None)
     with st.expander("Which files can be read, and where they come from"):

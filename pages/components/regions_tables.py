@@ -28,8 +28,8 @@ def show_coverage(job: Job, folder: RegionFolder) -> None:
     some = f"The first {MOST_SHOWN:,} of {len(table):,} lines; the files hold them all. " if (
         len(table) > MOST_SHOWN) else ""  # fmt: skip
     files_row(job, "coverage", lambda: folder.coverage,
-              words=f"{some}One line per pair and chosen {folder.summary['unit']}: how many percent of it lie "
-              "inside regions of each type. Residues count from 1, both ends included.")
+              words=f"{some}One line per pair and chosen {folder.summary['unit']}: how many percent of it "
+              "lie inside regions of each type. Residues count from 1, both ends included.")
 
 
 def show_settings(job: Job, folder: RegionFolder) -> None:
@@ -41,8 +41,8 @@ def show_settings(job: Job, folder: RegionFolder) -> None:
              "classes": about["classes"], "pairs with equal importances": about["pairs_with_ties"]}
     table = pd.DataFrame(flatten(facts).items(), columns=["Setting", "Value"])
     st.dataframe(table, hide_index=True, key="settings")
-    st.caption("On the command line, “esm2amp regions METHOD.csv --annotations FILE -o DIR” does the same with "
-               "the files of an explanation.")
+    st.caption("On the command line, “esm2amp regions METHOD.csv --annotations FILE -o DIR” does the same "
+               "with the files of an explanation.")
     with st.expander("Tests of each pair"):
         st.dataframe(folder.pairs.head(MOST_SHOWN), hide_index=True, key="pair-tests-all")
         files_row(job, "pair_enrichment", lambda: folder.pairs,

@@ -1,0 +1,229 @@
+"""The Regions page, run by Streamlit without a browser; the worker runs inline."""
+
+import io
+import zipfile
+
+import pandas as pd
+import pytest
+from page_samples import WIDTH
+from region_jobs import REGIONS, compare, explain
+from streamlit.runtime.pages_manager import PagesManager
+from test_pages import as_after_the_first_visitor, button, sound, visit, words
+from tiny import make_encoder
+from tiny_bundle import make_bundle
+
+from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import REGIONS as KIND
+from esm2amp_core.region_files import SUMMARY, TABLES
+from esm2amp_core.settings import Settings
+from esm2amp_core.tasks.worker import run_pending
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_downloads import zipped
+
+TABS = ["More than chance?", "Hit rates", "Pair by pair", "Coverage of each segment", "Annotations",
+        "Files and settings"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    encoder = make_encoder(folder / "encoder", width=WIDTH)
+    make_bundle(folder / "models" / "starter", encoder, architecture="siamese")
+    make_bundle(folder / "models" / "starter_amps", encoder)
+    make_bundle(folder / "models" / "whole", encoder, architecture="dpm")
+    return folder / "models"
+
+
+@pytest.fixture
+def workspace(models, tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
+    monkeypatch.setattr(Workspace, "ensure_worker", lambda self: None)
+    monkeypatch.setattr(PagesManager, "__init__", as_after_the_first_visitor)
+    return Workspace.open(Settings.from_environment())
+
+
+@pytest.fixture
+def explained(workspace):
+    return explain(workspace)
+
+
+def at(job, tab="", **address):
+    """The page of a job, with one of its tabs open."""
+    app = visit("regions", job=job.id, **address)
+    if tab:
+        app.session_state["regions-section"] = tab
+        sound(app.run())
+    return app
+
+
+def choice(app, label):
+    return next(found for found in app.selectbox if found.label == label)
+
+
+# ---------------------------------------------------------------- the way there
+
+
+def test_without_explanations_the_page_says_what_comes_first(workspace):
+    app = visit("regions")
+    assert "Nothing was explained yet" in words(app)
+    assert "Go to Explain" in [link.label for link in app.main.page_link]
+
+
+def test_a_comparison_is_started_from_an_explanation_and_a_file(workspace, explained):
+    app = visit("regions", explanation=explained.id)
+    assert button(app, "Compare with regions").disabled
+    choice(app, "Column that says whether a pair really interacts").select("truth")
+    app.number_input[0].set_value(2)
+    app.file_uploader[0].upload("regions.csv", REGIONS, "text/csv")
+    sound(app.run())
+    button(app, "Compare with regions").click()
+    sound(app.run())
+    (job,) = workspace.jobs.list(kind=KIND)
+    assert app.query_params["job"] == job.id and "Waiting" in words(app)
+    wanted = {"source": explained.id, "method": "attention", "label": "truth", "k": 2, "lookup": False,
+              "annotations": "regions.csv"}  # fmt: skip
+    assert {name: job.params[name] for name in wanted} == wanted
+    run_pending(workspace)
+    assert [tab.label for tab in at(job).tabs] == TABS
+
+
+def test_uniprot_is_offered_with_what_is_sent_and_asked_for_nothing_yet(workspace, explained):
+    app = visit("regions")
+    app.segmented_control[0].set_value("lookup")
+    sound(app.run())
+    assert "accessions" in words(app) and "no sequence, no score, no pair" in words(app)
+    assert not workspace.jobs.list(kind=KIND)
+    button(app, "Compare with regions").click()
+    sound(app.run())
+    (job,) = workspace.jobs.list(kind=KIND)
+    assert job.params["lookup"] is True and job.state == JobState.QUEUED
+
+
+def test_an_explanation_without_segments_cannot_be_compared(workspace):
+    whole = explain(workspace, methods=["integrated_gradients"], bundle="whole")
+    app = visit("regions", explanation=whole.id)
+    assert "does not tell segments apart" in words(app) and not app.button
+
+
+def test_an_unknown_explanation_in_the_address_is_told(workspace, explained):
+    assert "not there, or not finished" in words(visit("regions", explanation="nonsense"))
+
+
+def test_earlier_comparisons_are_listed_and_found_among_the_jobs(workspace, explained):
+    job = compare(workspace, explained)
+    labels = [link.label for link in visit("regions").main.page_link]
+    assert "Regions: Kinases, Attention" in [label.replace("\\", "") for label in labels]
+    app = visit("jobs")
+    app.menu_button(key=f"actions-{job.id}").click("Open")
+    assert app.run().title[0].value.replace("\\", "") == "Regions: Kinases, Attention"
+
+
+def test_a_job_of_another_page_leads_there(workspace, explained):
+    assert visit("regions", job=explained.id).title[0].value.startswith("Why")
+    assert "There is no job" in visit("regions", job="nonsense").error[0].value
+
+
+# ---------------------------------------------------------------- jobs that are not done, or not whole
+
+
+def test_a_failed_comparison_says_why(workspace, explained):
+    job = compare(workspace, explained, annotations=b"hello")
+    assert "no table of regions" in at(job).error[0].value
+
+
+@pytest.mark.parametrize("file", [SUMMARY, *TABLES.values()])
+def test_a_damaged_comparison_is_told_in_words(workspace, explained, file):
+    job = compare(workspace, explained)
+    (workspace.regions_folder(job.id) / file).unlink()
+    errors = "\n".join(error.value for tab in TABS for error in at(job, tab).error)
+    assert "missing" in errors
+
+
+def test_pairs_of_a_deleted_explanation_keep_their_tables(workspace, explained):
+    job = compare(workspace, explained)
+    workspace.jobs.delete(explained.id)
+    app = at(job, "Pair by pair")
+    assert "There is no job" in app.error[0].value and len(app.dataframe) == 2
+    assert at(job, "Hit rates").get("plotly_chart")
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def test_the_finding_is_a_sentence_with_its_numbers(workspace, explained):
+    job = compare(workspace, explained)
+    found = pd.read_csv(workspace.regions_folder(job.id) / TABLES["enrichment"]).set_index(
+        ["selection", "against", "type"])
+    line = found.loc[("top", "chance", "ALL")]
+    said = words(at(job))
+    assert f"**{line['coverage']:.1f} %** lie inside" in said and f"**{line['reference']:.1f} %**" in said
+    assert "4 pairs" in said and "3 proteins" in said and "my\\_regions" in said
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_opens(workspace, explained, tab):
+    app = at(compare(workspace, explained, label="truth"), tab)
+    assert not app.error and (app.get("plotly_chart") or app.dataframe)
+
+
+def test_the_threshold_changes_what_is_drawn(workspace, explained):
+    job = compare(workspace, explained)
+    app = at(job, "Hit rates")
+    drawn = {}
+    for threshold in (25, 75):
+        app.segmented_control(key="regions-threshold").set_value(threshold)
+        sound(app.run())
+        drawn[threshold] = app.get("plotly_chart")[0].proto.spec
+    assert drawn[25] != drawn[75]
+
+
+def test_the_address_chooses_the_pair(workspace, explained):
+    job = compare(workspace, explained)
+    app = at(job, "Pair by pair", row="3")
+    assert choice(app, "Pair").value == 3
+    assert set(app.dataframe[0].value["token"].str[0]) <= {"A", "B"}
+    choice(app, "Pair").select(2)
+    sound(app.run())
+    assert app.query_params["row"] == "2"
+    assert "not among the analysed pairs" in words(at(job, "Pair by pair", row="99"))
+
+
+def test_a_single_pair_comes_first(workspace):
+    job = compare(workspace, explain(workspace, [1]))
+    assert at(job).tabs[0].label == "Pair by pair"
+
+
+def test_problems_of_the_annotations_are_listed(workspace, explained):
+    app = at(compare(workspace, explained), "Annotations")
+    (issues,) = [table.value for table in app.dataframe if "problem" in table.value]
+    assert issues["problem"].str.contains("before its start").any()
+    assert issues["problem"].str.contains("reaches behind").any()
+
+
+def test_other_types_make_another_comparison(workspace, explained):
+    job = compare(workspace, explained)
+    app = at(job, "Annotations")
+    app.multiselect[0].set_value(["Motif"])
+    sound(app.run())
+    button(app, "Compare again").click()
+    sound(app.run())
+    other = workspace.jobs.get(app.query_params["job"])
+    assert other.id != job.id and other.params["types"] == ["Motif"]
+    run_pending(workspace)
+    assert workspace.jobs.get(other.id).state == JobState.DONE
+
+
+def test_all_tables_come_in_one_archive(workspace, explained):
+    job = compare(workspace, explained)
+    with zipfile.ZipFile(io.BytesIO(zipped(workspace.regions_folder(job.id)))) as archive:
+        assert set(archive.namelist()) >= {SUMMARY, *TABLES.values()}
+
+
+def test_single_residues_are_called_residues(workspace):
+    job = compare(workspace, explain(workspace, [1], methods=["residue_gradients"]),
+                  method="residue_gradients")
+    app = at(job)
+    assert "top residues" in words(app) and "Coverage of each residue" in [tab.label for tab in app.tabs]
+    for tab in ("More than chance?", "Hit rates", "Coverage of each residue"):
+        assert not at(job, tab).error
