@@ -521,6 +521,15 @@ def test_the_expected_share_of_true_pairs_becomes_expected_hits(workspace, knowi
     app.select_slider(key=f"prevalence-{knowing}").set_value(1000)
     sound(app.run())
     assert "fewer than 1" in words(app) and "a thousand pairs each" in words(app)
+    assert "take the expected numbers as a guess" not in words(app)
+
+
+def test_rates_from_few_pairs_are_called_a_guess(workspace, knowing):
+    folder = Workspace.open(Settings.from_environment()).bundle_folder("starter")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["operating_curve"] |= {"n_positive": 60}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert "take the expected numbers as a guess" in words(visit("results", job=knowing))
 
 
 def test_without_a_curve_the_page_says_so(workspace):

@@ -28,6 +28,11 @@ def choose_prevalence(job: Job, model: JobModel) -> float | None:
     return 1 / (1 + others)
 
 
+FEW_PAIRS = 500
+FEW = (" So few pairs tell these rates only roughly, and the probabilities were fitted to the same ones: "
+       "take the expected numbers as a guess.")  # fmt: skip
+
+
 def show_expected(
     model: JobModel, prevalence: float, *, n_called: int, n_selected: int, low: float, high: float
 ) -> None:
@@ -53,6 +58,7 @@ def show_expected(
         "This takes your pairs to be like those that the model was measured on "
         f"({literal(curve.measured_on) or 'labelled pairs'}: {curve.n_positive:,} interacting, "
         f"{curve.n_negative:,} others), only with another share of interacting ones."
+        + (FEW if min(curve.n_positive, curve.n_negative) < FEW_PAIRS else "")
     )
 
 
