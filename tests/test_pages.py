@@ -489,7 +489,7 @@ def test_a_column_of_the_person_never_takes_the_place_of_the_models_call(workspa
 
 
 @pytest.fixture
-def knowing(workspace, own_models):
+def knowing(workspace, own_models, request):
     """A finished job of two rows whose model brings an operating curve and its training proteins."""
     folder = own_models / "starter"
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -497,7 +497,7 @@ def knowing(workspace, own_models):
     TrainingReference.of([Protein("T1", P53)]).save(reference)
     manifest["checksums"]["training_proteins.npz"] = file_digest(reference)
     manifest["operating_curve"] = OperatingCurve(
-        thresholds=(0.0, 0.5), recall=(1.0, 0.8), false_positive_rate=(1.0, 0.1), n_positive=1000,
+        thresholds=(0.0, 0.5), recall=(1.0, 0.8), false_positive_rate=(1.0, 0.1), n_positive=getattr(request, "param", 1000),
         n_negative=1000, measured_on="a thousand pairs each",
     ).to_dict()  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -524,11 +524,8 @@ def test_the_expected_share_of_true_pairs_becomes_expected_hits(workspace, knowi
     assert "take the expected numbers as a guess" not in words(app)
 
 
+@pytest.mark.parametrize("knowing", [60], indirect=True)
 def test_rates_from_few_pairs_are_called_a_guess(workspace, knowing):
-    folder = Workspace.open(Settings.from_environment()).bundle_folder("starter")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["operating_curve"] |= {"n_positive": 60}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
     assert "take the expected numbers as a guess" in words(visit("results", job=knowing))
 
 
