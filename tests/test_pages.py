@@ -497,8 +497,8 @@ def knowing(workspace, own_models, request):
     TrainingReference.of([Protein("T1", P53)]).save(reference)
     manifest["checksums"]["training_proteins.npz"] = file_digest(reference)
     manifest["operating_curve"] = OperatingCurve(
-        thresholds=(0.0, 0.5), recall=(1.0, 0.8), false_positive_rate=(1.0, 0.1), n_positive=getattr(request, "param", 1000),
-        n_negative=1000, measured_on="a thousand pairs each",
+        thresholds=(0.0, 0.5), recall=(1.0, 0.8), false_positive_rate=(1.0, 0.1),
+        n_positive=getattr(request, "param", 1000), n_negative=1000, measured_on="a thousand pairs each",
     ).to_dict()  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
     proteins = {"A": Protein("A", P53), "B": Protein("B", MDM2)}
