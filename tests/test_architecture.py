@@ -143,7 +143,8 @@ def test_pages_are_short():
     assert {path.name: n for path in (ROOT / "pages").glob("*.py") if (n := _n_lines(path)) > 80} == {}
 
 
-@pytest.mark.parametrize("module", ["workspace", "exports", "pairs", "kinds", "bundles", "cli.main"])
+@pytest.mark.parametrize("module", ["workspace", "exports", "pairs", "kinds", "bundles", "region_files",
+                                    "cli.main"])
 def test_light_modules_load_without_torch(module):
     code = (
         f"import sys, esm2amp_core.{module}; heavy = {{'torch', 'transformers', 'sklearn', 'streamlit'}}; "

@@ -211,12 +211,14 @@ def test_uniprot_is_asked_by_the_worker_alone(home):
     assert set(found.regions["protein"]) == {"P04637", "Q00987"}
 
 
-def test_deleting_the_job_removes_its_files(workspace, explained):
+def test_files_of_the_job_count_and_go_with_it(workspace, explained):
+    before = workspace.disk_use().jobs
     job = compare(workspace, explained, k=6)
     folder = workspace.regions_folder(job.id).parent
-    assert workspace.jobs.get(job.id).input_bytes >= len(REGIONS)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert workspace.disk_use().jobs - before == size > len(REGIONS)
     workspace.jobs.delete(job.id)
-    assert not folder.exists()
+    assert not folder.exists() and workspace.disk_use().jobs == before
 
 
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 99}'])
