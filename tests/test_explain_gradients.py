@@ -68,7 +68,7 @@ def test_values_add_up_to_the_difference_of_the_logits(name, background):
     assert_allclose(found.base_values, logits[[-1, -1]], atol=1e-5)
     difference, sums = found.outputs - found.base_values, found.value.sum(axis=1)
     assert_allclose(found.checks["completeness_gap"], sums - difference, atol=1e-9)
-    assert found.checks["closed"].all()
+    assert not found.checks["left_open"].any()
     assert_allclose(sums, difference, rtol=0.01, atol=path.LEAST_GAP)
     assert found.settings["baseline"] == ("mean of training proteins" if background else "zero vectors")
     assert bool(subject.baseline.any()) == background
@@ -108,6 +108,9 @@ def test_where_steps_run_out_the_gap_is_told():
 
     found = integrate(jump, (torch.ones(1, 1),), (torch.zeros(1, 1),), most_steps=50, at_once=4)
     assert not found.closed and found.steps == 50
+    ends = (torch.ones(1, 1),), (torch.zeros(1, 1),)
+    easy = integrate(lambda x: x.sum(dim=1), *ends, most_steps=50, at_once=4)
+    assert path.checks([easy, found])["left_open"].tolist() == [0, 1]  # the largest is the worst, as of a gap
     assert found.gap == pytest.approx(found.attributions[0].item() - 2, abs=1e-6) and abs(found.gap) > 0.02
 
 

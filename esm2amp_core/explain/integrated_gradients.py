@@ -18,9 +18,9 @@ class IntegratedGradients(Explainer):
 
     ``values`` (pairs, tokens): sum over a token's numbers, signed; all sums of a pair add up to its logit
     minus that of the baseline. ``magnitude``: mean without signs over a token's numbers, as published.
-    ``checks``: ``completeness_gap`` (logits) is what the sums miss, ``steps`` the gradients taken, ``closed``
-    1 where these were enough for a gap under 1 % of the difference. Pairs are computed one by one, so that
-    company changes no digit.
+    ``checks``: ``completeness_gap`` (logits) is what the sums miss, ``steps`` the gradients taken,
+    ``left_open`` 1 where these were too few for a gap under 1 % of the difference. Pairs are computed one by
+    one, so that company changes no digit.
     """
 
     method = "integrated_gradients"

@@ -111,9 +111,9 @@ def integrate(
 
 
 def checks(paths: Sequence[PathSum]) -> dict[str, np.ndarray]:
-    """What they say of themselves: gap, steps, and 1 where it closed; ndarrays, dtype=float64, shape=(N,)."""
+    """What they say of themselves, the larger the worse: ndarrays, dtype=float64, shape=(N,)."""
     found = {"completeness_gap": [path.gap for path in paths], "steps": [path.steps for path in paths],
-             "closed": [path.closed for path in paths]}  # fmt: skip
+             "left_open": [not path.closed for path in paths]}  # fmt: skip
     return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 

@@ -34,6 +34,7 @@ from esm2amp_core.explanation_report.pictures import (
 from esm2amp_core.explanation_report.rerun import FASTA_FILE, PAIRS_FILE, rerun_of
 from esm2amp_core.explanation_report.words import (
     check_rows,
+    check_words,
     number,
     provenance,
     settings_words,
@@ -233,18 +234,10 @@ def _section_of_averages(explanation: Explanation, folder: ExplanationFolder, wa
     captions = {**CAPTIONS, **{f"heatmap_{name}": CAPTIONS["heatmap"] for name in GROUPS}}
     pictures = [_picture(f"{explanation.method}-{name}", figure, captions[name])
                 for name, figure in figures_of_averages(explanation, folder).items()]
-    rows = []
-    for name, values in explanation.checks.items():
-        [(title, _, meaning)] = check_rows(_one_check(explanation, name))
-        rows.append((title, number(float(np.max(np.abs(values)))), f"The largest of all pairs. {meaning}"))
+    rows = [(title, number(float(np.max(np.abs(values)))), f"The largest of all pairs. {meaning}")
+            for name, values in explanation.checks.items() for title, meaning in [check_words(name)]]
     return Section(about.title, about.shows, about.not_shown, pictures, settings_words(explanation.settings),
                    checks=tuple(rows), warning=warning)
-
-
-def _one_check(explanation: Explanation, name: str) -> Explanation:
-    part = part_of(explanation, [0])
-    return Explanation(part.method, part.values, part.axes, part.value, part.magnitude,
-                       checks={name: part.checks[name]})
 
 
 def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, str]) -> list[Segment]:

@@ -11,8 +11,6 @@ CHECKS = {
                       "Weights that a segment takes must add up to 1; this is rounding."),
     "completeness_gap": ("Completeness gap", "What the values fall short of adding up to the difference "
                          "between the score and the baseline's; near 0 is right."),
-    "relative_gap": ("Completeness gap, relative", "The same as a share of that difference; under 1 % is "
-                     "right."),
     "efficiency_gap": ("Efficiency gap", "What base value and values together fall short of the output; near "
                        "0 is right."),
     "additivity_gap": ("Additivity gap", "What base value and values together fall short of the output; near "
@@ -20,7 +18,8 @@ CHECKS = {
     "integrated_gradients_gap": ("Completeness gap of its gradients", "The same for Integrated Gradients of "
                                  "that network."),
     "steps": ("Steps", "Points between baseline and pair at which gradients were taken."),
-    "closed": ("Gap closed", "1 where it is under 1 % of the difference, 0 where the steps ran out before."),
+    "left_open": ("Gap left open", "0 where it is under 1 % of the difference, 1 where the steps ran out "
+                  "before."),
     "interaction_standard_error": ("Standard error of interactions", "How much the sampled interactions may "
                                    "be off."),
     "standard_error": ("Standard error", "How much the sampled values may be off."),
@@ -30,11 +29,13 @@ CHECKS = {
 
 def check_rows(part: Explanation) -> list[tuple[str, str, str]]:
     """Title, value and meaning of every check of one pair."""
-    rows = []
-    for name, values in part.checks.items():
-        title, meaning = CHECKS.get(name, (name.replace("_", " ").capitalize(), ""))
-        rows.append((title, number(float(values[0])), meaning))
-    return rows
+    return [(title, number(float(values[0])), meaning)
+            for name, values in part.checks.items() for title, meaning in [check_words(name)]]
+
+
+def check_words(name: str) -> tuple[str, str]:
+    """Title and meaning of a check."""
+    return CHECKS.get(name, (name.replace("_", " ").capitalize(), ""))
 
 
 def number(value: float) -> str:
