@@ -29,8 +29,6 @@ from esm2amp_core.training.arithmetic import autocast, choose_arithmetic
 from esm2amp_core.training.checkpoint import load_checkpoint, save_checkpoint
 from esm2amp_core.training.data import LabelledPairs
 
-__all__ = ["Entry", "FitResult", "FitSettings", "LabelledPairs", "Loss", "fit", "score", "shuffled_batches"]
-
 CHUNK_TOKENS = 1_280
 """Tokens of pairs that a processor reads at once. Pieces of a batch need less memory (published size: 2.3 GB
 instead of 3.4) and are no slower, because the products are still large enough."""

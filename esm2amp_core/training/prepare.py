@@ -113,12 +113,12 @@ class Prepared:
 
 
 def read_tables(sources: Sources, settings: Settings, warn: Warn) -> dict[str, PairTable]:
-    """Labelled tables, their leaks and repeats told. Needs no language model.
+    """Labelled tables; notes on them and repeated pairs are told. Needs no language model.
 
     Raises
     ------
     PairError, SequenceError
-        If a file cannot be used, or pairs leak and that is not allowed.
+        If a file cannot be used.
     """
     tables = {
         part: read_labelled(
