@@ -232,19 +232,9 @@ class Randomisation(Arrays):
         return _mean(self.correlations, axis=(1, 2))
 
     @property
-    def magnitude_mean(self) -> np.ndarray:
-        """The same of `magnitude_correlations`."""
-        return _mean(self.magnitude_correlations, axis=(1, 2))
-
-    @property
     def passes(self) -> np.ndarray:
         """True where a method looks clearly different without what the model learned: dtype=bool, (M,)."""
         return self.mean < ALIKE
-
-    @property
-    def magnitude_passes(self) -> np.ndarray:
-        """The same for its magnitudes."""
-        return self.magnitude_mean < ALIKE
 
     def frame(self) -> pd.DataFrame:
         """One line per method, shuffle and pair."""
