@@ -157,7 +157,8 @@ def test_the_finding_is_a_sentence_with_its_numbers(workspace, explained):
         ["selection", "against", "type"])
     line = found.loc[("top", "chance", "ALL")]
     said = words(at(job))
-    assert f"**{line['coverage']:.1f} %** of a top segment" in said and f"**{line['reference']:.1f} %**" in said
+    assert f"**{line['coverage']:.1f} %** of a top segment" in said
+    assert f"by chance it would be **{line['reference']:.1f} %**" in said
     assert "4 pairs" in said and "3 proteins" in said and "my\\_regions" in said
 
 
