@@ -12,6 +12,11 @@ NAMES = dict(zip("ACDEFGHIKLMNPQRSTVWY",
 STEP = 3.8
 """Å between Cα of neighbours; `C` and `N` lie on the line between them, 1.3 Å apart."""
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRV"
+PARTNER = "GSSHHWERTYIPASDFGHKLCVNMQWERTYIPASDFGNKL"
+
+TAG = "GSHHHHHH"
+UNSEEN = {0, 20, 21}
+"""Positions of `SEQUENCE` without coordinates in `complex_lines`."""
 
 
 def atom(name, residue, chain, number, place, *, icode=" ", altloc=" ", b=20.0, het=False, element=""):
@@ -54,3 +59,9 @@ def parsed(*lines, name="made.pdb"):
 
 def gzipped(data):
     return gzip.compress(data)
+
+
+def complex_lines():
+    """Two chains side by side at 4.9 Å, a tag on the first, and a third chain that is neither."""
+    return [*chain_lines(TAG + SEQUENCE, "A", start=-7, unseen={len(TAG) + i for i in UNSEEN}),
+            *chain_lines(PARTNER, "B", y=-4.9), *chain_lines("AGSTV" * 5, "C", y=60.0), "END", ""]

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from structure_samples import DATA, SEQUENCE, chain_lines, parsed, residue_lines, seqres
+from structure_samples import DATA, PARTNER, SEQUENCE, chain_lines, parsed, residue_lines, seqres
 
 from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.alignment import ENOUGH, align
@@ -14,7 +14,6 @@ from esm2amp_core.structures.structure import StructureError
 
 real = pytest.mark.skipif(not DATA.is_dir(), reason=f"NO DATA: alignments NOT tested on real files ({DATA}).")
 LONG = "MSDKPLTRVEQAGWNFHYCI" * 3
-PARTNER = "GSSHHWERTYIPASDFGHKLCVNMQWERTYIPASDFGNKL"
 
 
 def fitted(protein, *lines):

@@ -154,8 +154,23 @@ def _trusted(blocks: list[tuple[int, int, int]], one: str, other: str) -> list[t
             for here, there, n in blocks]
     agree = [2 * equal >= n for equal, (_, _, n) in zip(same, blocks, strict=True)]
     anchors = [i for i, equal in enumerate(same) if equal >= MIN_IDENTICAL and agree[i]]
-    inside = range(anchors[0], anchors[-1] + 1) if anchors else range(0)
-    return [blocks[i] for i in inside if agree[i] and same[i] >= _INNER]
+    if not anchors:
+        return []
+    inside = [blocks[i] for i in range(anchors[0], anchors[-1] + 1) if agree[i] and same[i] >= _INNER]
+    return _trimmed(inside, one, other)
+
+
+def _trimmed(blocks: list[tuple[int, int, int]], one: str, other: str) -> list[tuple[int, int, int]]:
+    """Blocks less what differs at the outer ends: a tag's last residues, beside ones that were not seen."""
+    here, there, n = blocks[0]
+    while one[here] != other[there]:
+        here, there, n = here + 1, there + 1, n - 1
+    blocks[0] = (here, there, n)
+    here, there, n = blocks[-1]
+    while one[here + n - 1] != other[there + n - 1]:
+        n -= 1
+    blocks[-1] = (here, there, n)
+    return blocks
 
 
 def _names(sequence: str) -> list[str]:

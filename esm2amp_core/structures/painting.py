@@ -64,7 +64,7 @@ def paint(
 def _other(chain: Chain, colouring: Colouring) -> DrawnChain:
     nothing = np.zeros(len(chain.residues), bool)
     colours = plddt_colours(chain.b_factors) if colouring == PLDDT else [GREY] * len(nothing)
-    labels = [f"{residue.label} of chain {chain.name}" for residue in chain.residues]
+    labels = [f"chain {chain.name}, {residue.label}" for residue in chain.residues]
     return DrawnChain(chain, colours, labels, [""] * len(nothing), nothing, nothing)
 
 
