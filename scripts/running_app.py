@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS, STOP_SECONDS = 120, 60
 CHROMIUM_OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
 )  # fmt: skip
 
 
@@ -39,8 +39,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(workspace: Path, *, models: Path, port: int) -> Iterator[str]:
+def running_app(workspace: Path, *, models: Path, port: int, script: Path | str = "app.py") -> Iterator[str]:
     """Serve the app on a workspace of its own; yields its address and stops it afterwards.
+
+    Another `script` stands for the app where a test shows one part of a page alone.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def running_app(workspace: Path, *, models: Path, port: int) -> Iterator[str]:
         "ESM2AMP_WORKER_IDLE_SECONDS": "15",  # the worker outlives the app, but not by long
     }
     workspace.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     with (workspace / "server.log").open("ab") as log:
         server = subprocess.Popen(
             command, cwd=REPOSITORY, env=os.environ | chosen, stdout=log, stderr=subprocess.STDOUT
