@@ -13,6 +13,7 @@ from test_pages import HOSTILE, MDM2, P53, as_after_the_first_visitor, button, s
 from tiny import make_encoder
 from tiny_bundle import make_bundle
 
+from esm2amp_core.explain import running
 from esm2amp_core.explain.agreement import measure_agreement
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.jobs import JobState
@@ -109,6 +110,22 @@ def test_all_pairs_of_a_result_are_explained_with_one_click(workspace):
     (asked,) = workspace.jobs.list(kind=EXPLAIN)
     assert asked.n_rows == 4 and app.query_params["job"] == asked.id
     assert "Waiting" in words(app)
+
+
+def test_a_single_pair_is_explained_with_one_click(workspace):
+    app = visit("results", job=scored(workspace, PAIRS[:1]))
+    button(app, "Explain the pair").click()
+    sound(app.run())
+    (asked,) = workspace.jobs.list(kind=EXPLAIN)
+    assert asked.n_rows == 1 and app.query_params["job"] == asked.id
+
+
+def test_the_way_back_tells_other_methods_from_another_model(workspace):
+    first = explained(workspace, [1])
+    more = workspace.explain(first, methods=["attention", "gini"])
+    other = workspace.explain(first, bundle="starter")
+    for job, label in ((more, "The same input by fewer methods"), (other, "The same input by another model")):
+        assert label in [link.label for link in visit("explain", job=job.id).main.page_link]
 
 
 def test_an_explanation_can_be_opened_from_the_list_of_jobs(workspace):
@@ -255,6 +272,18 @@ def test_tests_of_the_explanation_are_told_where_they_were_made(workspace):
     np.savez_compressed(folder.folder / "agreement.npz", **made.to_arrays())
     app = visit("explain", job=job_id)
     assert "How far to trust it" in [tab.label for tab in app.tabs]
+
+
+def test_a_pair_that_was_not_tested_is_shown_with_the_tests_of_the_others(workspace, monkeypatch):
+    monkeypatch.setattr(running, "MOST_TESTED_PAIRS", 2)
+    job_id = explained(workspace)
+    assert folder_of(workspace, job_id).arrays("faithfulness")["rows"].tolist() == [1, 4]
+    for row, tested in (("3", False), ("4", True)):
+        app = visit("explain", job=job_id, row=row)
+        app.session_state["explain-section"] = "How far to trust it"
+        sound(app.run())
+        assert "Does the score follow the explanation?" in words(app)
+        assert ("This pair was not tested" in words(app)) != tested
 
 
 def test_the_archive_holds_every_file_of_the_explanation(workspace):

@@ -249,6 +249,14 @@ def test_a_method_no_better_than_random_is_grey_and_says_so(one):
     }
 
 
+def test_a_pair_that_was_not_tested_has_a_report_with_the_tests_of_the_others(several):
+    folder, proteins = several
+    write_tests(folder, better=False)
+    text = Page(pair_report(folder, 2, proteins)).text
+    assert "This pair was not tested; the means are those of the 1 pairs" in text
+    assert "does no better than random" not in text
+
+
 def test_every_picture_has_a_name_that_suits_a_file(several):
     folder, _ = several
     found = figures_of_pair(folder, int(folder.pairs["row"].iloc[0]))

@@ -37,9 +37,10 @@ class Test:
 def no_better_than_random(folder: ExplanationFolder, row: int | None) -> list[str]:
     """Methods that tell nothing of a pair, or of all pairs (None), as far as that was tested."""
     found = _read(folder, Faithfulness)
-    if found is None:
+    at = None if found is None else _at(found.rows, row)
+    if found is None or (at is None and row is not None):
         return []
-    better = found.better_on_average if row is None else found.better_than_random[_at(found.rows, row)]
+    better = found.better_on_average if at is None else found.better_than_random[at]
     return [method for method, good in zip(found.methods, better, strict=True) if not good]
 
 
@@ -61,14 +62,17 @@ def _faithfulness(found: Faithfulness, row: int | None) -> Test:
     titles = _titles(found.methods)
     lines = ["Segments are taken away, or added to nothing, the most important first. A good explanation "
              "makes the score change sooner than random orders do; its score is above 0."]
-    if row is None:
+    i = _at(found.rows, row)
+    if i is None:
+        if row is not None:
+            lines.append(f"This pair was not tested; the means are those of the {len(found.rows):,} pairs "
+                         "that were, spread evenly over the table.")
         rows = [(title, number(score), f"{number(low)} to {number(high)}", number(p), _yes(good))
                 for title, score, low, high, p, good in
                 zip(titles, found.mean_score, found.mean_low, found.mean_high, found.mean_p_values,
                     found.better_on_average, strict=True)]  # fmt: skip
         return Test("Do the explanations hold?", lines, header=(
             "Method", "Mean score", "95 % interval", "p", "Better than random"), rows=rows, numbers=(1, 2, 3))
-    i = _at(found.rows, row)
     panels = []
     for name, curves, random in (("Deletion", found.deletion, found.random_deletion),
                                  ("Insertion", found.insertion, found.random_insertion)):  # fmt: skip
@@ -88,7 +92,8 @@ def _faithfulness(found: Faithfulness, row: int | None) -> Test:
 
 
 def _agreement(found: Agreement, row: int | None) -> Test:
-    matrix = found.mean if row is None else found.correlations[_at(found.rows, row)]
+    i = _at(found.rows, row)
+    matrix = found.mean if i is None else found.correlations[i]
     caption = "Rank correlation of the segments' importance: 1 the same order, 0 unrelated, −1 reversed."
     words = ("Methods that ask the same model in different ways and agree support each other; those of a "
              "second model may well differ.")
@@ -97,18 +102,12 @@ def _agreement(found: Agreement, row: int | None) -> Test:
 
 
 def _randomisation(found: Randomisation, row: int | None) -> Test:
-    if row is None or row not in found.rows:  # only some of many pairs are checked
-        values = found.mean
-    else:
-        own = found.correlations[:, :, _at(found.rows, row)]
-        known = np.isfinite(own)
-        sums = np.where(known, own, 0).sum(axis=1)
-        values = np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)
     rows = [(title, number(value), reason or ("–" if value != value else ""))
-            for title, value, reason in zip(_titles(found.methods), values, found.reasons, strict=True)]
+            for title, value, reason in zip(_titles(found.methods), found.mean, found.reasons, strict=True)]
     return Test("Would they say it of a model that learned nothing?", [
-        "Rank correlation with the explanation of the same model after its weights were shuffled: near 0 is "
-        "right; near 1, a method shows the input rather than what the model learned."],
+        "Rank correlation with the explanation of the same model after its weights were shuffled; mean of "
+        "the pairs tried: near 0 is right; near 1, a method shows the input rather than what the model "
+        "learned."],
         header=("Method", "Rank correlation", "Not checked because"), rows=rows, numbers=(1,))  # fmt: skip
 
 
@@ -143,8 +142,9 @@ def _titles(methods: Sequence[str]) -> list[str]:
     return [METHODS[method].title if method in METHODS else method for method in methods]
 
 
-def _at(rows: np.ndarray, row: int) -> int:
-    return rows.tolist().index(row)
+def _at(rows: np.ndarray, row: int | None) -> int | None:
+    """Where a row stands among the tested ones; None where it was not tested, or all are meant."""
+    return rows.tolist().index(row) if row in rows.tolist() else None
 
 
 def _yes(good: bool) -> str:

@@ -59,12 +59,18 @@ def _read(folder: str, changed: int, name: str, _folder: object) -> Arrays:
 
 
 def unfaithful_methods(view: View) -> set[str]:
-    """Methods whose order changes the score no more than a random one, for this pair or on average."""
+    """Methods whose order changes the score no more than a random one, for this pair or on average.
+
+    None of a pair that was not tested, as happens where pairs are many.
+    """
     found = test_of(view, Faithfulness)
-    if found is None:
-        return set()
-    better = found.better_than_random[_at(found.rows, view)] if view.is_pair else found.better_on_average
-    return {method for method, well in zip(found.methods, better, strict=True) if not well}
+    at = None if found is None else _at(found.rows, view)
+    return set() if found is None or (view.is_pair and at is None) else _unfaithful(found, at)
+
+
+def _unfaithful(test: Faithfulness, at: int | None) -> set[str]:
+    better = test.better_on_average if at is None else test.better_than_random[at]
+    return {method for method, well in zip(test.methods, better, strict=True) if not well}
 
 
 def has_tests(view: View) -> bool:
@@ -86,8 +92,12 @@ def show_trust(view: View) -> None:
 
 def _faithfulness(view: View, test: Faithfulness) -> None:
     st.subheader("Does the score follow the explanation?", anchor=False)
-    which = [_at(test.rows, view)] if view.is_pair else [
-        i for i, row in enumerate(test.rows) if row in set(view.folder.pairs["row"].iloc[view.positions])]
+    meant = test.rows[np.isin(test.rows, view.folder.pairs["row"].iloc[view.positions])]
+    rows = meant if len(meant) else test.rows
+    if not len(meant):
+        st.caption(f"{'This pair was not' if view.is_pair else 'None of these pairs was'} tested: of many "
+                   f"pairs some are, spread evenly. What follows is the mean of {count(len(rows), 'pair')}.")
+    which = np.isin(test.rows, rows)
     titles = [_title(method) for method in test.methods]
     panels = {"Taking segments away": ("deletion", "random_deletion"),
               "Adding segments to an average pair": ("insertion", "random_insertion")}
@@ -95,7 +105,6 @@ def _faithfulness(view: View, test: Faithfulness) -> None:
               for panel, (own, _) in panels.items()}
     random = {panel: getattr(test, name)[which].mean(axis=0) for panel, (_, name) in panels.items()}
     _chart(removal_curves(curves, random), "removal", "The score as segments are taken away or added")
-    rows = test.rows[which]
     caption_and_files(
         view, "Segments are left out, or come in, one after the other, those that a method calls most "
         "important first. A faithful method leaves the grey band of random orders early. It tests the "
@@ -107,15 +116,14 @@ def _faithfulness(view: View, test: Faithfulness) -> None:
 
 
 def _faithful_words(view: View, test: Faithfulness) -> list[str]:
-    if view.is_pair:
-        p_values = test.p_values[_at(test.rows, view)]
-    else:
-        p_values = test.mean_p_values
+    at = _at(test.rows, view)
+    p_values = test.mean_p_values if at is None else test.p_values[at]
+    unfaithful = _unfaithful(test, at)
     lines = []
     for method, p in zip(test.methods, p_values, strict=True):
         if np.isnan(p):
             verdict = "cannot be tested: the score lies too near to that of an average pair"
-        elif method in unfaithful_methods(view):
+        elif method in unfaithful:
             verdict = f"no better than random orders (p = {p:.2g}); read nothing from it here"
         else:
             verdict = f"better than random orders (p = {p:.2g})"
@@ -161,16 +169,17 @@ def _agreement(view: View, test: Agreement) -> None:
     if len(test.methods) < 2:
         return
     st.subheader("Do the methods agree?", anchor=False)
-    matrix = test.correlations[_at(test.rows, view)] if view.is_pair else test.mean
+    at = _at(test.rows, view)
+    matrix = test.mean if at is None else test.correlations[at]
     titles = [_title(method) for method in test.methods]
     _chart(named_heatmap(matrix, titles), "agreement",
            "Rank correlation between the methods")
-    rows = [_at(test.rows, view)] if view.is_pair else range(len(test.rows))
+    rows = test.rows if at is None else test.rows[[at]]
     caption_and_files(
         view, "1: two methods put the segments in the same order; 0: their orders have nothing in common. "
         "Methods may agree and all be wrong about the biology, and those that explain second models (forest, "
         "network) need not agree with the others.", "agreement",
-        lambda: test.frame().loc[lambda frame: frame["row"].isin(test.rows[list(rows)])],
+        lambda: test.frame().loc[lambda frame: frame["row"].isin(rows)],
         drawings(drawn.agreement, matrix, titles),
     )  # fmt: skip
 
@@ -194,13 +203,10 @@ def _randomisation(view: View, test: Randomisation) -> None:
     )  # fmt: skip
 
 
-def _at(rows: np.ndarray, view: View) -> int:
-    """Position of the view's pair among the tested ones."""
-    found = np.flatnonzero(rows == view.scored["row"])
-    if not len(found):
-        raise JobError(f"Row {view.scored['row']} has no tests of its explanation.",
-                       hint="Explain the pairs again.")
-    return int(found[0])
+def _at(rows: np.ndarray, view: View) -> int | None:
+    """Position of the view's pair among the tested ones; None for a mean and where it was not tested."""
+    found = np.flatnonzero(rows == view.scored["row"]) if view.is_pair else ()
+    return int(found[0]) if len(found) else None
 
 
 def _title(method: str) -> str:
