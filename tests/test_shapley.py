@@ -159,6 +159,12 @@ def test_more_coalitions_are_more_exact():
     assert many.value_errors.max() < few.value_errors.max() / 2
 
 
+def test_all_coalitions_of_more_tokens_than_can_be_counted_are_refused_before_any_work():
+    subject = make_subject("amp_cse")  # 24 tokens
+    with pytest.raises(UserError, match="16,777,216 coalitions are too many"):
+        TokenShapley(subject, ExplainSettings(coalitions=2**24)).explain(make_pairs(subject, 1))
+
+
 @pytest.mark.parametrize(("size", "reason"), [(450, "too few"), (70_000, "too many")])
 def test_useless_numbers_of_coalitions_are_refused(size, reason):
     with pytest.raises(UserError, match=reason):

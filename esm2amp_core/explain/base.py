@@ -14,6 +14,8 @@ from esm2amp_core.progress import Report, silent
 BASELINES = ("background", "zero")
 FEWEST_ORDERS = 20
 """Random orders from which on one in twenty can be told from chance."""
+MOST_SEED = 2**32 - 1
+"""Every generator of random numbers takes it, also several times as large."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +25,13 @@ class ExplainSettings:
     Attributes
     ----------
     seed : int
-        Of every random number.
+        Of every random number; from 0 on.
     baseline : str
         What pairs are compared with: ``background``, the mean of the bundle's training proteins, or ``zero``.
     coalitions : int
         Of a pair's tokens, for Shapley values: fewer are faster and less exact. 0: all where that is cheap or
-        on an accelerator, else a number with which a pair takes seconds; from 2^(2T) on, all of them.
+        on an accelerator, else a number with which a pair takes seconds; from 2^(2T) on, all of them, which
+        at most 20 tokens have in reach.
     random_orders : int
         Per pair, beside which deletion and insertion curves are seen; from 20 on. 0: 100 where pairs are few,
         else 20.
@@ -48,6 +51,9 @@ class ExplainSettings:
         if self.baseline not in BASELINES:
             raise UserError(f"There is no baseline {self.baseline!r}.",
                             hint=f"Choose one of {', '.join(BASELINES)}.")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise UserError(f"The seed {self.seed} is not a number from 0 to {MOST_SEED}.",
+                            hint="Take any other one, such as 0.")
         if self.coalitions < 0 or self.random_orders < 0 or 0 < self.random_orders < FEWEST_ORDERS:
             raise UserError(f"{self.coalitions} coalitions, {self.random_orders} random orders: too few.",
                             hint=f"Take 0 for the usual numbers, or at least {FEWEST_ORDERS} orders.")

@@ -36,8 +36,8 @@ class TokenShapley(Explainer):
         """See `Explainer.explain`."""
         n = len(self.subject.token_names)
         n_coalitions = n_taken(self.subject, self.settings.coalitions)
-        design = None if n_coalitions == 2**n else shapley.Design.draw(n, n_coalitions,
-                                                                       seed=self.settings.seed)
+        is_exact = n_coalitions == 2**n and n <= shapley.MOST_PLAYERS
+        design = None if is_exact else shapley.Design.draw(n, n_coalitions, seed=self.settings.seed)
         present = shapley.all_coalitions(n) if design is None else design.present
         found = []
         for i in range(len(pairs)):
