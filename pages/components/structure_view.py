@@ -13,6 +13,7 @@ from esm2amp_core.structures.importance import Importance
 from esm2amp_core.structures.painting import CHAINS, PLDDT, Colouring, paint
 from esm2amp_core.structures.placing import Placement, place
 from esm2amp_core.structures.scene import scene
+from esm2amp_core.structures.structure import Structure
 from esm2amp_core.workspace import Workspace
 from pages.components.page import show_user_error
 from pages.components.structure_interface import compare_with_interface
@@ -52,9 +53,10 @@ def show_structure(
     if structure is None:
         return
     try:
-        placement = place(structure, proteins, chosen=_chosen_chains(key, proteins))
+        chain_keys = _chain_keys(key, structure, proteins)
+        placement = place(structure, proteins, chosen=[st.session_state.get(own) or "" for own in chain_keys])
         touching = placement.contacts() if placement.is_complex else None
-        title, colouring, marked = _controls(placement, importances, regions, key)
+        title, colouring, marked = _controls(placement, importances, regions, key, chain_keys)
         drawn, legend = paint(placement, colouring, chosen=chosen, touching=touching if marked else None)
         show_viewer(scene(drawn), legend, alt=_alt(placement, proteins, title), key=f"{key}-viewer",
                     on_choose=None if on_choose is None else lambda token: on_choose((token,)))  # fmt: skip
@@ -79,12 +81,15 @@ def _offer_viewer(workspace: Workspace, key: str) -> None:
         st.rerun()
 
 
-def _chosen_chains(key: str, proteins: Sequence[Protein]) -> list[str]:
-    return [st.session_state.get(f"{key}-chain-{side}") or "" for side in "AB"[: len(proteins)]]
+def _chain_keys(key: str, structure: Structure, proteins: Sequence[Protein]) -> list[str]:
+    """Keys of the boxes that choose a chain: a choice is of one protein in one structure."""
+    return [f"{key}-chain-{side}-{structure.name}-{protein.digest[:12]}"
+            for side, protein in zip("AB", proteins, strict=False)]
 
 
 def _controls(
-    placement: Placement, importances: Sequence[Importance], regions: RegionLayer | None, key: str
+    placement: Placement, importances: Sequence[Importance], regions: RegionLayer | None, key: str,
+    chain_keys: Sequence[str],
 ) -> tuple[str, Colouring, bool]:
     """What to colour by, with its title, and whether to mark the interface."""
     colourings: dict[str, Colouring] = {importance.title: importance for importance in importances}
@@ -95,11 +100,12 @@ def _controls(
     colourings[CHAINS] = CHAINS
     columns = st.columns([2, *[1] * len(placement.fits), 1.5], vertical_alignment="bottom")
     title = columns[0].selectbox("Coloured by", list(colourings), key=f"{key}-colour")
-    for side, column, fits, fit in zip("AB", columns[1:], placement.candidates, placement.fits, strict=False):
+    for i, (column, fits, fit) in enumerate(zip(columns[1:], placement.candidates, placement.fits,
+                                                strict=False)):
         names = [other.chain.name for other in fits]
         column.selectbox(
-            f"Chain of {side}", names, index=names.index(fit.chain.name) if fit else None,
-            disabled=len(names) < 2, key=f"{key}-chain-{side}", placeholder="none",
+            f"Chain of {'AB'[i]}", names, index=names.index(fit.chain.name) if fit else None,
+            disabled=len(names) < 2, key=chain_keys[i], placeholder="none",
             format_func=lambda name: literal(name, limit=12) or "–",
         )  # fmt: skip
     marked = columns[-1].checkbox("Mark the interface", key=f"{key}-interface",
