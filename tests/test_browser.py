@@ -38,7 +38,7 @@ SECONDS = 1000
 # A machine that does much else draws a page late, not wrongly.
 expect.set_options(timeout=30 * SECONDS)
 # Streamlit looks below the page's own address first; these misses are its way to find the server.
-PROBES = re.compile(r"/(predict|results|explain|jobs|models)/_stcore/")
+PROBES = re.compile(r"/(predict|results|explain|regions|jobs|models)/_stcore/")
 
 
 class Server:

@@ -225,6 +225,7 @@ def test_single_residues_are_called_residues(workspace):
     job = compare(workspace, explain(workspace, [1], methods=["residue_gradients"]),
                   method="residue_gradients")
     app = at(job)
-    assert "top residues" in words(app) and "Coverage of each residue" in [tab.label for tab in app.tabs]
+    assert "of the top residues lie" in words(app)
+    assert "Coverage of each residue" in [tab.label for tab in app.tabs]
     for tab in ("More than chance?", "Hit rates", "Coverage of each residue"):
         assert not at(job, tab).error

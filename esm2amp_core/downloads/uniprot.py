@@ -24,8 +24,8 @@ FIELDS = "accession,id,length,sequence,ft_domain,ft_region,ft_compbias,ft_repeat
 BATCH = 100
 MAX_ANSWER_BYTES = 200_000_000
 TIMEOUT = httpx.Timeout(60, connect=15)
-_HINT = "Download the entries on a machine with internet (uniprot.org, TSV with the features) and give the " \
-        "file with --annotations."
+_HINT = "Download the entries on a machine with internet (uniprot.org, TSV with the features) and give " \
+        "that file instead (--annotations)."
 
 
 def look_up(
@@ -51,7 +51,7 @@ def look_up(
     accessions = list(dict.fromkeys(filter(None, map(accession_of, proteins))))
     if not accessions:
         raise AnnotationError("None of the proteins is called by a UniProt accession.",
-                              hint="Give their regions in a file, with --annotations.")
+                              hint="Give their regions in a file (--annotations).")
     records = {accession: record for accession in accessions if (record := _read_record(cache, accession))}
     missing = [accession for accession in accessions if accession not in records]
     if missing:

@@ -39,7 +39,7 @@ def pair_tests(
     parts = []
     for pair in range(selection.n_pairs):
         if pair % 500 == 0:
-            report(f"Pairs, {selection.name}", pair, selection.n_pairs)
+            report(f"Testing each pair, {selection.name} {units.kind}s", pair, selection.n_pairs)
         own = slice(begins[pair], begins[pair + 1])
         proteins, chosen = selection.protein[own], place[own]
         if not len(chosen):
@@ -51,7 +51,7 @@ def pair_tests(
             p_values = _shuffled(units, chosen, covered, n_shufflings, seed)
         parts.append((np.full(len(names), pair), np.arange(len(names)), np.full(len(names), len(chosen)),
                       found, reference, p_values))
-    report(f"Pairs, {selection.name}", selection.n_pairs, selection.n_pairs)
+    report(f"Testing each pair, {selection.name} {units.kind}s", selection.n_pairs, selection.n_pairs)
     pair, type_, n_units, found, reference, p_values = map(np.concatenate, zip(*parts, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(reference > 0, found / reference, np.nan)

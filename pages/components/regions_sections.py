@@ -72,8 +72,10 @@ def finding_words(folder: RegionFolder) -> str:
     """What was found for the union of the types, in plain words."""
     table = folder.enrichment.set_index(["selection", "against", "type"])
     line = table.loc[(TOP, CHANCE, ALL)]
-    of_top, of_low = (("of the top residues", "of the low residues") if folder.is_by_residue else
-                      ("of a top segment on average", "of a low segment"))  # fmt: skip
+    by_residue = folder.is_by_residue
+    mean = "" if by_residue else "On average, "
+    of_top, of_low = (("of the top residues lie", "of the low residues") if by_residue else
+                      ("of a top segment lies", "of a low segment"))  # fmt: skip
     if np.isnan(line["p_value"]):
         return (f"Nothing can be compared: the regions cover each {folder.summary['unit']} of these proteins "
                 "alike, or none.")
@@ -82,10 +84,10 @@ def finding_words(folder: RegionFolder) -> str:
     low = table.loc[(LOW, CHANCE, ALL)]
     verdict = ("this cannot be told apart from chance" if not line["q_value"] <= SIGNIFICANT else
                "more than chance would give" if line["difference"] > 0 else "less than chance would give")
-    return (f"**{line['coverage']:.1f} %** {of_top} lie inside an annotated region; by chance it would be "
+    return (f"{mean}**{line['coverage']:.1f} %** {of_top} inside an annotated region; by chance it would be "
             f"**{line['reference']:.1f} %** ({line['difference']:+.1f} points{interval}; corrected "
-            f"p {p_words(line['q_value'])}): **{verdict}**. {low['coverage']:.1f} % {of_low} do (by chance "
-            f"{low['reference']:.1f} %).")
+            f"p {p_words(line['q_value'])}): **{verdict}**. The same {of_low}: {low['coverage']:.1f} % "
+            f"(by chance {low['reference']:.1f} %).")
 
 
 def bias_words(folder: RegionFolder) -> str:
