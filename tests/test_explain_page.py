@@ -198,6 +198,15 @@ def test_a_pair_is_shown_with_its_score_in_words_and_its_pictures(workspace):
     assert {found.label for found in app.download_button} >= {"CSV", "SVG", "PNG"}
 
 
+def test_the_words_below_the_bars_tell_what_their_signs_compare_with(workspace):
+    job = workspace.explain(scored(workspace, PAIRS), [1], methods=["integrated_gradients"])
+    run_pending(workspace)
+    part = folder_of(workspace, job.id).explanation("integrated_gradients")
+    said = words(visit("explain", job=job.id))
+    assert f"(logit {part.base_values[0]:.2f}; " in said
+    assert f"logit of this pair, {part.outputs[0]:.2f}: so " in said
+
+
 def test_a_chosen_segment_comes_from_the_address_with_its_residues_and_letters(workspace):
     app = visit("explain", job=explained(workspace, [1]), token="B.segment2")
     start, end = 21, 29  # 92 residues: two segments of 10, then eight of 9

@@ -189,6 +189,8 @@ def test_agreement_writes_its_numbers_and_a_dash_for_what_is_unknown():
     figure = named_heatmap(np.array([[1, np.nan], [np.nan, 1]]), ["a", "b"])
     assert list(figure.data[1].text) == ["1.00", "–", "–", "1.00"]
     assert (figure.data[0].zmin, figure.data[0].zmax) == (-1, 1)
+    # Dark numbers need a ground that hides the page, which may be dark too.
+    assert not any("rgba" in colour for _, colour in figure.data[0].colorscale)
 
 
 # ---------------------------------------------------------------- bars

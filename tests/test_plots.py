@@ -85,6 +85,19 @@ def test_a_swarm_of_many_points_holds_an_image_and_stays_small():
     assert b"<image" in svg and len(svg) < 1_000_000
 
 
+def test_nothing_is_cut_at_the_edges():
+    steps = np.arange(21.0)
+    curves = [Curves(title, steps, {"Attention": steps}, None)
+              for title in ("Taking segments away", "Adding segments to an average pair")]  # fmt: skip
+    figures = (attention_heatmap(0.23 * np.eye(20), pair(), title="Layer 1, mean of all heads"),
+               interaction_map(0.6 * np.eye(20) - 0.6, pair(), unit="logit"),
+               faithfulness_curves(curves, unit="logit"))  # fmt: skip
+    for figure in figures:
+        to_png(figure)  # makes room for all parts
+        found, whole = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(found.p0) >= 0 and (found.p1 <= whole).all()
+
+
 def test_text_stays_text_and_names_every_token_in_its_order():
     for feature_set, ticks in (("segments", [*map(str, range(10))]),
                                ("cls_eos_segments", ["cls", "eos", *map(str, range(10))])):  # fmt: skip

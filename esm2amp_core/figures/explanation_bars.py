@@ -152,14 +152,15 @@ def waterfall(
     for row, start in enumerate(steps.starts[1:]):
         figure.add_shape(type="line", x0=start, x1=start, y0=row + 0.32, y1=row + 0.68,
                          line={"color": FAINT, "width": 1})
+    ends = np.concatenate([steps.starts, steps.starts + steps.values, [base, output]])
     for value, name, y in ((base, "base value", -0.75), (output, "this pair", n - 0.25)):
         figure.add_vline(x=value, line={"color": FAINT, "width": 1.5, "dash": "dash"})
+        anchor, shift = ("left", 4) if value < (ends.min() + ends.max()) / 2 else ("right", -4)
         figure.add_annotation(x=value, y=y, text=f"{name} {value:.3g}", showarrow=False, yanchor="middle",
-                              bgcolor="rgba(128,128,128,0.12)")  # fmt: skip
+                              xanchor=anchor, xshift=shift)  # fmt: skip
     for i, token in enumerate(steps.tokens):
         if token and token in chosen:
             _outline(figure, i)
-    ends = np.concatenate([steps.starts, steps.starts + steps.values, [base, output]])
     room = 0.12 * (float(np.ptp(ends)) or 1.0)
     figure.update_xaxes(range=[ends.min() - room, ends.max() + room], title=scale_words, zeroline=False)
     figure.update_yaxes(tickvals=list(range(n)), ticktext=steps.labels, range=[n + 0.1, -1.1], showgrid=False,

@@ -10,8 +10,10 @@ import plotly.graph_objects as go
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
     CLICKABLE,
+    DARK,
     DIVERGING,
     FAINT,
+    LETTERS,
     SEQUENTIAL,
     STILL,
     PairTokens,
@@ -82,7 +84,7 @@ def named_heatmap(
     names = list(names)
     figure = go.Figure()
     figure.add_heatmap(
-        z=matrix, x=names, y=names, colorscale=DIVERGING, zmin=-limit, zmax=limit, xgap=2, ygap=2,
+        z=matrix, x=names, y=names, colorscale=LETTERS, zmin=-limit, zmax=limit, xgap=2, ygap=2,
         colorbar={"thickness": 12, "outlinewidth": 0},
         hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
     )  # fmt: skip
@@ -90,6 +92,7 @@ def named_heatmap(
     figure.add_scatter(
         x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], mode="text", hoverinfo="skip",
         text=["–" if np.isnan(value) else f"{value:.2f}" for _, _, value in cells], showlegend=False,
+        textfont={"color": [FAINT if np.isnan(value) else DARK for _, _, value in cells]},
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, tickangle=-30)

@@ -20,7 +20,9 @@ SEQUENTIAL = ((0.0, "rgba(31,111,173,0)"), (1.0, "rgba(31,111,173,1)"))
 DIVERGING = ((0.0, "rgba(213,94,0,1)"), (0.499, "rgba(213,94,0,0)"), (0.501, "rgba(31,111,173,0)"),
              (1.0, "rgba(31,111,173,1)"))
 LETTERS = ((0.0, "#e39a5c"), (0.5, "#b4bfc9"), (1.0, "#74aed6"))
-"""As `DIVERGING`, behind letters that are always dark."""
+"""As `DIVERGING`, behind letters and numbers that are always dark."""
+DARK, PALE = "#111820", "#eef2f5"
+"""Such letters, and what is put behind those that stand on any other colour."""
 
 CLICKABLE = "rgba(0,0,0,0)"
 """Plotly tells of clicks on marks that nobody sees, but of none on a heatmap."""

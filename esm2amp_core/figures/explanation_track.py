@@ -9,9 +9,11 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
+    DARK,
     DIVERGING,
     FAINT,
     LETTERS,
+    PALE,
     POSITIVE,
     SEQUENTIAL,
     STILL,
@@ -101,11 +103,11 @@ def _add_segments(
         hovertext=[f"{hovers[i]}<br>{values[i]:{'+' if signed else ''}.3g}" for i, _, _ in own],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
-    # A bar's own text would be dark wherever the bar is pale, also on a dark page.
+    # Blocks may have any colour on either page: their numbers bring a ground of their own.
     figure.add_scatter(
-        x=[(start + end) / 2 for _, _, (start, end) in own], y=[1.5] * len(own), mode="text",
-        text=[token.partition(".")[2].removeprefix("segment") for _, token, _ in own], hoverinfo="skip",
-        textfont={"color": ["#ffffff" if abs(values[i]) > 0.55 * limit else FAINT for i, _, _ in own]},
+        x=[(start + end) / 2 for _, _, (start, end) in own], y=[1.5] * len(own), mode="markers+text",
+        marker={"color": PALE, "size": 17}, textfont={"color": DARK, "size": 11}, hoverinfo="skip",
+        text=[token.partition(".")[2].removeprefix("segment") for _, token, _ in own], **STILL,
     )  # fmt: skip
 
 
@@ -125,7 +127,7 @@ def _add_letters(
         marker={"color": residues if known else np.zeros(len(sequence)), "colorscale": LETTERS, "cmin": -most,
                 "cmax": most, "line": {"width": 0}},
         text=list(sequence), textposition="inside", insidetextanchor="middle", textangle=0,
-        insidetextfont={"color": "#111820", "family": "monospace"},
+        insidetextfont={"color": DARK, "family": "monospace"},
         customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {residues[i - 1]:+.3g}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from esm2amp_core.plots.paper import INK, MISSING, SINGLE_MM, SOFT, new_figure, 
 # Okabe and Ito's colours: told apart in any colour vision; line styles differ as well.
 LINES = (("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#cc79a7", ":"), ("#56b4e9", "-"),
          ("#e69f00", "--"), ("#000000", "-."))  # fmt: skip
+TITLE_LETTERS = 26
+"""What fits above one of two panels."""
 DECOYS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7")
 
 
@@ -65,7 +68,7 @@ def faithfulness_curves(
             colour, line = LINES[names.index(name) % len(LINES)]
             axes.plot(panel.steps, values, color=colour, linestyle=line, label=name)
         axes.grid()
-        axes.set_title(panel.title)
+        axes.set_title(fill(panel.title, TITLE_LETTERS))
         axes.set_xlabel(step_unit)
         axes.locator_params(nbins=5)
         axes.set_xlim(panel.steps[0], panel.steps[-1])

@@ -83,7 +83,8 @@ def agreement_matrix(
 
 
 def _token_map(values, pair: PairTokens, title: str, unit: str, width_mm: float, *, signed: bool) -> Figure:
-    figure = new_figure(width_mm, 0.79 * width_mm + (5 if title else 0))
+    # Cells are square: in a higher figure long numbers beside the bar would stand over its edges.
+    figure = new_figure(width_mm, 0.77 * width_mm + (5 if title else 0))
     axes = figure.subplots()
     colours, norm = scale(values, signed=signed)
     edges = np.arange(len(values) + 1) - 0.5

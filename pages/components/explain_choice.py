@@ -75,7 +75,10 @@ def show_way_back(workspace: Workspace, job: Job) -> None:
     except JobError:
         return
     page = page_for(source)
-    label = "The same pairs by another model" if page == EXPLAIN else "Back to the scores"
+    label = "Back to the scores"
+    if page == EXPLAIN:
+        same = source.params["bundle"] == job.params["bundle"]
+        label = f"The same input by {'fewer methods' if same else 'another model'}"
     st.page_link(page, label=label, icon=":material/arrow_back:", query_params={"job": source.id})
 
 

@@ -89,7 +89,7 @@ def removal(curves: Mapping[str, Mapping[str, np.ndarray]], random: Mapping[str,
     return faithfulness_curves([
         Curves(panel, np.arange(len(random[panel][0])), found, Band(*random[panel]))
         for panel, found in curves.items()
-    ], unit=UNIT)  # fmt: skip
+    ], unit=UNIT, step_unit="segments changed")  # fmt: skip
 
 
 def controls(nulls: Mapping[str, np.ndarray], own: float) -> Figure:

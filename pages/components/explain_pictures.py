@@ -33,7 +33,19 @@ def _reads(view: View) -> str:
     return READS.get(view.folder.summary["model"]["architecture"], "")
 
 
-def show_tracks(view: View) -> None:
+def _from_where(view: View) -> str:
+    """What the signs compare with; "" where nothing is followed to the classifier's score of one pair."""
+    part = next((part for method in PREFERRED if (part := view.parts.get(method)) is not None
+                 and parts_of.is_additive(part)), None)
+    if part is None or not view.is_pair:
+        return ""
+    base, score = float(part.base_values[0]), float(part.outputs[0])
+    heavier, lighter = ("blue", "orange") if score > base else ("orange", "blue")
+    return (f"They lead from the base value (logit {base:.2f}; {view.folder.summary['baseline']}) to the "
+            f"logit of this pair, {score:.2f}: so {heavier} outweighs {lighter}, whatever the call. ")
+
+
+def show_tracks(view: View, unfaithful: set[str]) -> None:
     """Both proteins from end to end, coloured by one method."""
     methods = list(view.parts)
     default = next((method for method in PREFERRED if method in methods), methods[0])
@@ -54,6 +66,9 @@ def show_tracks(view: View) -> None:
     colours = TOLD_APART if signed else "The stronger the blue, the more a segment matters. "
     words = (f"The numbered blocks are the ten segments of each protein. {colours}Drag over a stretch to "
              f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
+    shown = {method} if by_residue is None else {method, by_residue.method}
+    if doubtful := ", ".join(METHODS[name].title for name in view.parts if name in shown & unfaithful):
+        words += f" **{doubtful}: no better than a random order here; read nothing from it.**"
     table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue
              else lambda: frames.token_table({method: view.parts[method]}, view.pair))
     caption_and_files(view, words, "sequences", table, drawings(drawn.tracks, view, method))
@@ -68,11 +83,12 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         alt="Importance of each segment by every method",
     )  # fmt: skip
     signs = TOLD_APART if any(panel.signed for panel in panels) else ""
-    words = f"Each method measures in units of its own: compare the order of bars, not their lengths. {signs}"
+    words = ("Each method measures in units of its own: compare the order of bars, not their lengths. "
+             f"{signs}{_from_where(view)}")
     if unfaithful:
         names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
-                  "random order does, so for this pair nothing should be read from it. ")
+                  "random order does, so nothing should be read from it here. ")
     caption_and_files(view, words + _reads(view), "importance",
                       lambda: frames.token_table(view.parts, view.pair), drawings(drawn.bars, view))
     with st.expander("What each method shows, and what it does not"):
@@ -109,7 +125,7 @@ def show_matrix(view: View, part: Explanation) -> None:
         )  # fmt: skip
         st.caption(METHODS[part.method].shows)
         picture_files(view, "attention", lambda: frames.matrix_table(matrix, view.pair.tokens),
-                      drawings(drawn.matrix, matrix, view.pair, _layer_words(layer, len(layers))))
+                      drawings(drawn.matrix, matrix, view.pair, _title_words(layer, head, len(layers))))
 
 
 def show_waterfall(view: View) -> None:
@@ -171,6 +187,13 @@ def show_interactions(view: View, part: Explanation) -> None:
 
 def _head_words(head: int | str) -> str:
     return "Mean of all heads" if head == parts_of.MEAN else f"Head {head}"
+
+
+def _title_words(layer: int | str, head: int | str, count: int) -> str:
+    """Which weights they are, also away from the page."""
+    if layer == parts_of.ROLLOUT:
+        return "Rollout of all layers"
+    return f"{_layer_words(layer, count)}, {_head_words(head).lower()}"
 
 
 def _layer_words(layer: int | str, count: int) -> str:

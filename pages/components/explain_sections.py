@@ -39,7 +39,7 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
         unfaithful = unfaithful_methods(view)
         st.markdown(_first_words(view, unfaithful))
         if view.is_pair:
-            show_tracks(view)
+            show_tracks(view, unfaithful)
         show_selection(view)
         sections = sections_of(workspace, view, unfaithful)
         tabs = st.tabs(list(sections), key="explain-section", on_change="rerun")

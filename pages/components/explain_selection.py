@@ -65,9 +65,10 @@ def show_selection(view: View) -> None:
     )  # fmt: skip
     with right:
         if not chosen:
-            where = "a block of a sequence, a bar or a cell" if view.is_pair else "a bar or a cell"
-            st.caption(f"Click {where} in any picture: the same segment is outlined in all of them, and "
-                       "its residues stand here. The address keeps it.")
+            where = "a block of a sequence, a bar or a cell" if view.is_pair else "a bar, a point or a cell"
+            what = ", and its residues stand here" if view.is_pair else ""
+            st.caption(f"Click {where} in any picture: the same segment is outlined in all of them{what}. "
+                       "The address keeps it.")
             return
         for column, token in zip(st.columns(len(chosen)), chosen, strict=True):
             with column:

@@ -146,9 +146,10 @@ def _controls(view: View, test: Controls) -> None:
                     f"(p = {p:.2g}); {tail}.")
     st.markdown("\n".join(said))
     caption_and_files(
-        view, "Decoys cannot interact for what the two proteins are: their residues are in random order, or "
-        "they are random proteins of the same length. A score that decoys reach as well says little about "
-        "these two proteins.", "controls", test.frame, drawings(drawn.controls, nulls, test.probability),
+        view, "In a decoy one of the two is no longer itself: its residues are in random order, or it is a "
+        "random protein of the same length. The line is the pair's own score; blue lies above it. A score "
+        "that decoys reach as well says little about these two proteins.", "controls", test.frame,
+        drawings(drawn.controls, nulls, test.probability),
     )  # fmt: skip
     if len(test.methods):
         st.markdown(_standing_out(test))
@@ -221,7 +222,7 @@ def method_table(view: View) -> pd.DataFrame:
     """One line per method: its scale, what it starts from, what it checked."""
     checks = view.folder.summary["methods"]
     return pd.DataFrame([
-        {"Method": _title(method), "Largest error of its own check": ", ".join(
+        {"Method": _title(method), "What it checked, largest of all pairs": ", ".join(
             f"{plain(name)} {value:.2g}" for name, value in about.get("largest", {}).items()) or "–"}
         for method, about in checks.items()
     ])  # fmt: skip

@@ -72,7 +72,10 @@ def _offer_explanations(workspace: Workspace, job: Job) -> None:
     if too_many:
         words = (f"At most {MOST_EXPLAINED:,} pairs are explained at once here. Select a row to explain one "
                  "pair; for more, use the command “esm2amp explain”.")
-    if st.button("Explain all pairs", icon=":material/lightbulb:", help=words, disabled=too_many):
+    label = "Explain all pairs"
+    if job.n_done - job.n_errors == 1:
+        label, words = "Explain the pair", "Which segments of the two proteins made the score."
+    if st.button(label, icon=":material/lightbulb:", help=words, disabled=too_many):
         explain(workspace, job)
 
 
