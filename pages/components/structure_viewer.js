@@ -53,7 +53,8 @@ function draw(root, data) {
   for (const [letter, chain] of Object.entries(chains)) {
     const colorfunc = (atom) => chain.colours[chain.index.get(atom.resi)];
     const numbers = (which) => which.map((i) => chain.numbers[i]);
-    const style = chain.trace ? { style: "trace", thickness: 0.6 } : { arrows: true };
+    // A thin line for what has no more than Cα, and for chains that are none of the proteins.
+    const style = chain.trace || !chain.protein ? { style: "trace", thickness: 0.4 } : { arrows: true };
     viewer.setStyle({ chain: letter }, { cartoon: { ...style, colorfunc } });
     if (chain.touching.length) {
       const atoms = { chain: letter, resi: numbers(chain.touching), atom: "CA" };
@@ -100,7 +101,7 @@ function makeViewer(root, box) {
 function showAll(viewer) {
   viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]); // as the file has it
   viewer.zoomTo();
-  viewer.zoom(1.35);
+  viewer.zoom(1.15);
 }
 
 function nameProteins(viewer, chains) {
