@@ -7,7 +7,6 @@ stands in for tokens that are left out where a classifier needs something in the
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +14,7 @@ from typing import Self
 import numpy as np
 
 from esm2amp_core.errors import BundleError
+from esm2amp_core.files.npz import read_npz
 
 MOST_PROTEINS = 200
 _TOKENS, _VALUES = "tokens", "values"
@@ -67,11 +67,11 @@ class Background:
             If the file cannot be read, or a value is not a number.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                tokens, values = tuple(map(str, file[_TOKENS])), file[_VALUES].astype(np.float32)
+            file = read_npz(path)
+            tokens, values = tuple(map(str, file[_TOKENS])), file[_VALUES].astype(np.float32)
             if not np.isfinite(values).all():
                 raise ValueError("a value is not a number")
             return cls(tokens, values)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{path} cannot be read: {error}.",
                               hint="Restore the file, or install the model again.") from None

@@ -8,7 +8,6 @@ its like the tests of them.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ import pyarrow as pa
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.features import token_stretch
+from esm2amp_core.files.npz import read_npz
 from esm2amp_core.sequences import residue_range
 
 FORMAT = 1
@@ -56,8 +56,9 @@ class ExplanationFolder:
                 found = summary["format"]
                 raise JobError(f"This explanation has format {found}; this program reads {FORMAT}.",
                                hint="Explain the pairs again.")
+            _check_summary(summary)
             return summary
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _unreadable(path) from error
 
     @cached_property
@@ -66,7 +67,7 @@ class ExplanationFolder:
         path = self.folder / PAIRS
         try:
             return pd.read_parquet(path, columns=list(PAIR_COLUMNS))
-        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
             raise _unreadable(path) from error
 
     @property
@@ -89,9 +90,8 @@ class ExplanationFolder:
         """
         path = self.folder / f"{name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            return read_npz(path)
+        except ValueError as error:
             raise _unreadable(path) from error
 
     def has(self, name: str) -> bool:
@@ -108,7 +108,7 @@ class ExplanationFolder:
         """
         try:
             return Explanation.from_arrays(method, self.arrays(method))
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise _unreadable(self.folder / f"{method}.npz") from error
 
 
@@ -159,6 +159,16 @@ def _residue_frame(explanation: Explanation, pairs: pd.DataFrame) -> pd.DataFram
     frame["start"] = frame["end"] = positions
     frame["value"], frame["magnitude"] = explanation.values, of["magnitude_of_residue"]
     return frame[list(TOKEN_COLUMNS)]
+
+
+def _check_summary(summary: dict[str, Any]) -> None:
+    """Refuse one that lacks what its readers ask for."""
+    kinds = {"tokens": list, "methods": dict, "unavailable": dict, "model": dict, "settings": dict,
+             "versions": dict, "left_out": list}  # fmt: skip
+    if wrong := [name for name, kind in kinds.items() if not isinstance(summary[name], kind)]:
+        raise ValueError(f"{wrong[0]} is of another kind")
+    if not all(isinstance(token, str) for token in summary["tokens"]):
+        raise ValueError("tokens have names")
 
 
 def _unreadable(path: Path) -> JobError:

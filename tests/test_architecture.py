@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "trust": {"predictions", "progress", "reference", "sequences"},
     "json_records": {"errors"},
     "bundles": {"errors", "features", "calibration", "operating", "json_records"},
-    "background": {"errors"},
+    "background": {"errors", "files"},
     "explanations": set(),
     "faithfulness": set(),
     "explanation_files": {"errors", "features", "sequences", "explanations", "files"},

@@ -1,5 +1,7 @@
 """The background of a bundle: which proteins, which numbers, and what a damaged file is told as."""
 
+import io
+
 import numpy as np
 import pytest
 from explain_samples import make_manifest, make_subject
@@ -15,6 +17,13 @@ TOKENS = tuple(f"segment{i}" for i in range(10))
 
 def some(count, width=16, tokens=TOKENS, seed=0):
     return Background.of(tokens, np.random.default_rng(seed).normal(size=(count, len(tokens), width)))
+
+
+def array_file(array):
+    """A file of one array where one of several is asked for."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def test_the_mean_is_that_of_its_proteins_token_by_token():
@@ -51,6 +60,9 @@ def test_a_file_gives_back_tokens_and_values_to_eleven_bits(tmp_path):
 @pytest.mark.parametrize("damage", [
     lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"not an archive",
     lambda data: data[:200] + bytes(50) + data[250:],
+    lambda data: data[:2000] + b"\xff" * 50 + data[2050:],  # not what was compressed
+    lambda data: data.replace(b"\x08\x00", b"\x63\x00"),  # compressed in a way that nobody knows
+    lambda data: array_file(np.zeros(3)),
 ])  # fmt: skip
 def test_a_damaged_file_is_told_by_name(tmp_path, damage):
     path = tmp_path / "background.npz"

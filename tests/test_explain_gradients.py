@@ -175,6 +175,12 @@ def test_work_is_reported_and_can_be_stopped(explainer, embedder):
         explainer(subject).explain(pairs, stop)
 
 
+def test_work_can_be_stopped_within_a_pair():
+    subject, told = make_subject("amps"), []
+    IntegratedGradients(subject).explain(make_pairs(subject, 1), lambda *now: told.append(now))
+    assert len(told) > 6  # at every stretch of the path, not only at its begin
+
+
 # Residues.
 
 

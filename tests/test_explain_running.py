@@ -181,6 +181,33 @@ def test_a_damaged_folder_says_so_in_words(workspace, tmp_path, damage):
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize("summary", [
+    '{"format": 1}', '{"format": 1, "methods": 3, "tokens": null}', "[1]", "[" * 100_000,
+    '{"format": 1, "tokens": [1], "methods": {}, "unavailable": {}, "model": {}, "settings": {}, '
+    '"versions": {}, "left_out": []}',
+], ids=["empty", "kinds", "list", "deep", "tokens"])  # fmt: skip
+def test_a_summary_that_lacks_what_is_read_of_it_is_told_in_words(tmp_path, summary):
+    (tmp_path / "summary.json").write_text(summary)
+    with pytest.raises(JobError, match="summary.json of the explanation is missing or damaged"):
+        _ = ExplanationFolder(tmp_path).summary
+
+
+@pytest.mark.parametrize("at", range(500, 3000, 500))
+def test_arrays_with_damaged_bytes_are_told_in_words(tmp_path, at):
+    path = tmp_path / "attention.npz"
+    np.savez_compressed(path, values=np.random.default_rng(0).normal(size=3000).round(1))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + b"\xff" * 50 + whole[at + 50 :])
+    with pytest.raises(JobError, match="missing or damaged"):
+        ExplanationFolder(tmp_path).explanation("attention")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**70])
+def test_a_seed_that_no_generator_takes_is_refused_before_any_work(seed):
+    with pytest.raises(UserError, match="seed"):
+        ExplainSettings(seed=seed)
+
+
 def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path):
     def stop(stage, done, total):
         if stage == "Reading attention":
@@ -262,6 +289,17 @@ def test_running_an_explanation_again_gives_the_same_numbers(workspace):
     one, other = (ExplanationFolder(workspace.explanation_folder(j.id)).explanation("attention")
                   for j in (first, second))
     assert_array_equal(one.values, other.values)
+
+
+def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace):
+    job = workspace.explain(scored_job(workspace).id, [2], methods=["attention"])
+    folder = workspace.explanation_folder(job.id)
+    remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
+    for part in (folder, remains):
+        part.mkdir()
+        (part / "summary.json").write_text("{")
+    assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
+    assert ExplanationFolder(folder).methods == ["attention"] and not remains.exists()
 
 
 def test_rows_that_do_not_exist_and_jobs_without_pairs_are_refused(workspace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
 from esm2amp_core.explain.base import Explainer
 from esm2amp_core.explain.path import POINTS, RULE, checks, integrate
@@ -10,7 +11,7 @@ from esm2amp_core.explain.subject import PairFeatures
 from esm2amp_core.explanations import Explanation
 from esm2amp_core.progress import Report, silent
 
-MOST_STEPS = 800
+STAGE, MOST_STEPS = "Integrating gradients", 800
 
 
 class IntegratedGradients(Explainer):
@@ -30,9 +31,14 @@ class IntegratedGradients(Explainer):
         subject, found = self.subject, []
         baseline = subject.baseline[None]
         for i in range(len(pairs)):
-            report("Integrating gradients", i, len(pairs))
+            report(STAGE, i, len(pairs))
             tokens = pairs.tokens([i]).to(subject.device)
-            path = integrate(subject.logits, (tokens,), (baseline,), most_steps=MOST_STEPS, at_once=POINTS)
+
+            def logits(points: Tensor, i: int = i) -> Tensor:
+                report(STAGE, i, len(pairs))  # it may be stopped here too: a pair can take seconds
+                return subject.logits(points)
+
+            path = integrate(logits, (tokens,), (baseline,), most_steps=MOST_STEPS, at_once=POINTS)
             found.append(path.summed())
         values, magnitudes = np.stack([path.attributions[0] for path in found], axis=1)  # (N, 2T) each
         return Explanation(

@@ -15,7 +15,7 @@ from esm2amp_core.surrogates.autoencoder import pair_rows
 from esm2amp_core.surrogates.card import why_unusable
 from esm2amp_core.surrogates.surrogate import ForestSurrogate, NetworkSurrogate, load_surrogate, swapped
 
-AT_ONCE = 32
+AT_ONCE = 8
 """Pairs between two reports."""
 
 

@@ -2,4 +2,5 @@
 
 `text` decodes; `delimited` and `workbook` split into `cells`. A workbook is a zip `package`, looked over
 first; openpyxl reads it, and `cell_values` turns what its cells hold into text. `whole_file` writes.
+`npz` reads arrays.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise _unwritable(folder, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove `folder`, and what a program that was killed left of it; no other may be writing it."""
+    for remains in (folder, *folder.parent.glob(f".{glob.escape(folder.name)}.*.part")):
+        shutil.rmtree(remains, ignore_errors=True)
 
 
 def check_new_folder(folder: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.running import explain_table
+from esm2amp_core.files.whole_folder import remove_remains
 from esm2amp_core.kinds import ExplainParams
 from esm2amp_core.tasks import predict
 from esm2amp_core.tasks.running import Work
@@ -25,7 +24,7 @@ def run(work: Work) -> None:
     workspace, job = work.workspace, work.job
     params: ExplainParams = work.params
     target = workspace.explanation_folder(job.id)
-    shutil.rmtree(target, ignore_errors=True)  # of an attempt whose worker died
+    remove_remains(target)  # of an attempt whose worker died
     explain_table(
         predict.predictor_of(work), workspace.inputs(job.id), target, methods=params.methods,
         settings=ExplainSettings(seed=params.seed), controls=params.controls, title=job.title,
