@@ -9,6 +9,7 @@ from pages.components.explain_choice import (
     offer_residues,
     show_score,
     show_way_back,
+    show_way_on,
 )
 from pages.components.explain_reading import open_folder, open_view
 from pages.components.explain_sections import explore
@@ -39,5 +40,6 @@ with page("Explain") as workspace:
         chosen = choose_pair(folder)
         show_score(open_view(workspace, job, folder, chosen), model.threshold)
         explore(workspace, job.id, chosen)
+        show_way_on(job)
         offer_residues(workspace, job, folder)
     offer_attention(workspace, job, model)

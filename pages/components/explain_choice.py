@@ -11,7 +11,7 @@ from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_reading import ALL, GROUPS, View, groups_of
 from pages.components.model_words import JobModel
-from pages.components.navigation import EXPLAIN, open_job, page_for
+from pages.components.navigation import EXPLAIN, REGIONS, open_job, page_for
 from pages.components.page import show_user_error
 from pages.components.text import count, literal
 
@@ -103,6 +103,12 @@ def offer_attention(workspace: Workspace, job: Job, model: JobModel) -> None:
                 show_user_error(error)
                 return
             open_job(asked.id, EXPLAIN)
+
+
+def show_way_on(job: Job) -> None:
+    """A link to the page that lays known regions over this explanation."""
+    st.page_link(REGIONS, label="Do the important segments lie on known domains, motifs, sites?",
+                 icon=":material/join:", query_params={"explanation": job.id})
 
 
 def offer_residues(workspace: Workspace, job: Job, folder: ExplanationFolder) -> None:

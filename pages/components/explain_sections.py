@@ -21,6 +21,7 @@ from pages.components.explain_pictures import (
 from pages.components.explain_provenance import show_provenance
 from pages.components.explain_reading import View, open_folder, open_view
 from pages.components.explain_selection import show_selection
+from pages.components.explain_structure import show_in_3d
 from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
 
@@ -63,6 +64,8 @@ def sections_of(
         sections["Step by step to the score"] = lambda: show_waterfall(view)
     if not view.is_pair:
         sections["Pair by pair"] = lambda: show_swarm(view)
+    if view.is_pair:
+        sections["In 3D"] = lambda: show_in_3d(workspace, view)
     if has_tests(view):
         sections["How far to trust it"] = lambda: show_trust(view)
     sections["Files and settings"] = lambda: show_provenance(workspace, view)

@@ -11,14 +11,19 @@ from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures.explanation_parts import residue_values, token_values
 from esm2amp_core.figures.explanation_track import sequence_track
+from esm2amp_core.figures.region_numbers import type_colours
 from esm2amp_core.figures.region_track import add_regions
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import LOW, TOP, RegionFolder
+from esm2amp_core.sequences import Protein
+from esm2amp_core.structures.colours import RegionLayer
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_drawings import drawings, unit_of
+from pages.components.explain_structure import importance_of
 from pages.components.page import show_user_error
 from pages.components.regions_files import files_row
 from pages.components.regions_reading import PairView, open_pair
+from pages.components.structure_view import show_structure
 from pages.components.text import literal
 
 if TYPE_CHECKING:
@@ -39,6 +44,8 @@ def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
         st.caption("The pictures of single pairs need the explanation; the tables are still there.")
     else:
         _show_tracks(job, folder, view, own)
+        with st.expander("In 3D, on a structure of these proteins"):
+            _show_in_3d(workspace, folder, view)
     _show_tables(job, folder, row, own)
 
 
@@ -89,6 +96,15 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
         f"per type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to "
         "zoom in until the letters show; double-click to see all again.",
     )  # fmt: skip
+
+
+def _show_in_3d(workspace: Workspace, folder: RegionFolder, view: PairView) -> None:
+    proteins = [Protein(name, sequence)
+                for name, sequence in zip(view.pair.names, view.sequences, strict=True)]
+    known = tuple(tuple(folder.regions_of(name)[["start", "end", "type"]].itertuples(index=False, name=None))
+                  for name in view.pair.names)
+    show_structure(workspace, proteins, importances=[importance_of(view.part, view.pair)],
+                   regions=RegionLayer(known, type_colours(folder.types)), key=f"structure-row-{view.row}")
 
 
 def _on_paper(view: PairView, regions: dict[str, pd.DataFrame], types: list[str]) -> Figure:

@@ -1,0 +1,41 @@
+"""The pair in 3D, coloured by what the methods say."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.figures import explanation_parts as parts_of
+from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.sequences import Protein
+from esm2amp_core.structures.importance import Importance
+from esm2amp_core.workspace import Workspace
+from pages.components.explain_reading import View
+from pages.components.explain_selection import choose, chosen_tokens
+from pages.components.structure_view import show_structure
+
+
+def show_in_3d(workspace: Workspace, view: View) -> None:
+    """A structure that a person brings, with the pair's importance on it."""
+    proteins = [Protein(name, sequence)
+                for name, sequence in zip(view.pair.names, view.sequences, strict=True)]
+    found = [importance_of(part, view.pair) for part in view.parts.values()]
+    found.sort(key=lambda one: one.by_segment)  # single residues first
+    show_structure(workspace, proteins, importances=found, chosen=chosen_tokens(view.pair),
+                   on_choose=_chosen, key=f"structure-{view.job.id}-{view.chosen}")
+
+
+def _chosen(tokens: tuple[str, ...]) -> None:
+    if tokens != tuple(st.query_params.get_all("token")):
+        choose(tokens)
+        st.rerun()
+
+
+def importance_of(part: Explanation, pair: PairTokens) -> Importance:
+    """What a method says of one pair, residue by residue."""
+    values, signed = parts_of.token_values(part)
+    title = METHODS[part.method].title
+    if parts_of.has_residues(part):
+        own = [parts_of.residue_values(part, side) for side in "AB"]
+        return Importance.of_residues(title, own, signed=signed)
+    return Importance.of_tokens(title, pair.tokens, values, pair.lengths, signed=signed)
