@@ -56,21 +56,22 @@ METHODS = {
     ),
     "tree_shap": Method(
         "Forest: TreeSHAP",
-        "What each segment adds to the answer of a random forest trained on the same pairs (AE_RF).",
-        "It explains the forest, a second model, not the classifier that gave the score.",
+        "What each segment adds to the answer of a random forest, a second model of the segments (AE_RF).",
+        "It explains the forest, not the classifier that gave the score; how well the two agree is told with "
+        "the settings.",
         signed=True,
     ),
     "gini": Method(
         "Forest: Gini importance",
-        "How much each segment helped that forest to tell pairs apart, over all training pairs: the same "
-        "for every pair.",
+        "How much each segment helped that forest to tell its training pairs apart: the same for every pair.",
         "It says nothing about this pair in particular.",
         signed=False,
     ),
     "deep_shap": Method(
         "Network: DeepSHAP",
-        "What each segment adds to the answer of a dense network trained on the same pairs (AE_DNN).",
-        "It explains that network, a second model, not the classifier that gave the score.",
+        "What each segment adds to the answer of a dense network, a second model of the segments (AE_DNN).",
+        "It explains that network, not the classifier that gave the score; how well the two agree is told "
+        "with the settings.",
         signed=True,
     ),
     "residue_gradients": Method(
