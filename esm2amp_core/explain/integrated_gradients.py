@@ -11,7 +11,7 @@ from esm2amp_core.explain.subject import PairFeatures
 from esm2amp_core.explanations import Explanation
 from esm2amp_core.progress import Report, silent
 
-STAGE, MOST_STEPS = "Integrating gradients", 800
+STAGE, MOST_STEPS = "Integrating gradients", 4_000
 
 
 class IntegratedGradients(Explainer):
