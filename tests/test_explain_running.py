@@ -319,3 +319,11 @@ def test_an_explanation_takes_part_in_the_disk_limit(workspace):
     folder = workspace.explanation_folder(workspace.jobs.list(kind=EXPLAIN)[0].id)
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert workspace.disk_use().jobs >= before + size > before
+
+
+def test_the_search_for_a_protein_finds_scores_once_not_their_explanations(workspace):
+    job = scored_job(workspace, 1)
+    workspace.explain(job.id, methods=["attention"])
+    run_pending(workspace)
+    name = table().frame["protein_a"].iloc[0]
+    assert workspace.jobs.find_protein(name)["job_id"].tolist() == [job.id]

@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
+from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS
 from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
 
@@ -81,7 +82,7 @@ def naming_protein(text: str) -> Select[tuple[str]]:
 
 
 def find_protein(session: Session, text: str, limit: int, owner: str | None = None) -> pd.DataFrame:
-    """Scored rows with a protein whose name holds `text`, newest job first, then by row.
+    """Scored rows with a protein whose name holds `text`, newest job first, then by row; not explanations.
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def find_protein(session: Session, text: str, limit: int, owner: str | None = No
     mine = () if owner is None else (JobRow.owner == owner,)
     jobs = session.execute(
         select(JobRow.id, JobRow.title)
-        .where(JobRow.id.in_(naming_protein(text)), JobRow.n_done > 0, *mine)
+        # An explanation repeats scores of another job.
+        .where(JobRow.id.in_(naming_protein(text)), JobRow.n_done > 0, JobRow.kind != EXPLAIN, *mine)
         .order_by(JobRow.created.desc(), JobRow.id.desc())
     ).all()
     found: list[tuple] = []
