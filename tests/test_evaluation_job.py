@@ -57,6 +57,16 @@ def test_the_job_measures_its_own_scores(workspace):
     assert report.data["job"] == job.id and report.data["n_scored"] == 60
 
 
+def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace):
+    folder = workspace.report_folder(workspace.submit_evaluation(labelled(), label="label").id)
+    remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
+    for part in (folder, remains):
+        part.mkdir()
+        (part / REPORT).write_text("{")
+    assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
+    assert read_report(folder).data["n_scored"] == 60 and not remains.exists()
+
+
 def test_labels_may_be_words_in_any_column(workspace):
     pairs = labelled(name="known", value=lambda label: "Yes" if label else "no")
     job = workspace.submit_evaluation(pairs, label="known")

@@ -87,6 +87,18 @@ def test_what_was_written_is_read_as_it_was(workspace, explained):
     assert workspace.jobs.get(job.id).kind == KIND
 
 
+def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace, explained):
+    asked = workspace.compare_regions(explained.id, method="attention", annotations=REGIONS,
+                                      filename="regions.csv")
+    folder = workspace.regions_folder(asked.id)
+    remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
+    for part in (folder, remains):
+        part.mkdir()
+        (part / SUMMARY).write_text("{")
+    assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
+    assert RegionFolder(folder).summary and not remains.exists()
+
+
 def test_pairs_without_a_label_have_no_class(workspace, explained):
     found = folder_of(workspace, compare(workspace, explained, label="truth"))
     classes = found.summary["classes"]

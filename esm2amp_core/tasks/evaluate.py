@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 from esm2amp_core.bundles import TRAINING_PROTEINS, read_manifest
 from esm2amp_core.evaluation.evaluating import Known, Settings, evaluate
 from esm2amp_core.evaluation.files import write_report
 from esm2amp_core.evaluation.numbered import LABEL
+from esm2amp_core.files.whole_folder import remove_remains
 from esm2amp_core.jobs import Job
 from esm2amp_core.kinds import EvaluateParams
 from esm2amp_core.labelled import parse_labels
@@ -45,7 +44,7 @@ def run(work: Work) -> None:
         report=work.report,
     )
     target = workspace.report_folder(job.id)
-    shutil.rmtree(target, ignore_errors=True)  # of an attempt whose worker died
+    remove_remains(target)  # of an attempt whose worker died
     write_report(evaluation, target)
     workspace.jobs.count_files(job.id, worker=work.worker)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,6 +10,7 @@ from esm2amp_core.annotations.reading import read_annotations
 from esm2amp_core.annotations.region import Annotations
 from esm2amp_core.downloads.uniprot import look_up
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.files.whole_folder import remove_remains
 from esm2amp_core.kinds import RegionsParams
 from esm2amp_core.regions.folder import write_analysis
 from esm2amp_core.regions.importance import read_importances
@@ -43,7 +43,7 @@ def run(work: Work) -> None:
         report=work.report,
     )  # fmt: skip
     target = workspace.regions_folder(job.id)
-    shutil.rmtree(target, ignore_errors=True)  # of an attempt whose worker died
+    remove_remains(target)  # of an attempt whose worker died
     write_analysis(analysis, target, {
         "explanation": {"job": params.source, "title": workspace.jobs.get(params.source).title},
         "method": params.method, "by": "magnitude", "k": params.k, "share": params.share,
