@@ -16,8 +16,8 @@ from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.hardware import choose_device
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.errors import BundleError, Severity
-from esm2amp_core.features import ProteinFeatures
 from esm2amp_core.models.bundle import ModelBundle
+from esm2amp_core.models.pair_scorer import PairScorer
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, PredictionTable, Status
 from esm2amp_core.progress import Report, silent
@@ -164,6 +164,7 @@ class Predictor:
         )
         digest_of = {name: protein.digest for name, protein in pairs.proteins.items()}
         rows = features.rows()
+        scorer = self.bundle.scorer(features.select(self.bundle.manifest.features))
         nearest: dict[str, Nearest] = {}
         if trust and self.reference:
             known = [protein for protein in _proteins_of(runnable, pairs) if protein.digest in rows]
@@ -183,7 +184,7 @@ class Predictor:
                 )
                 for row, a, b in part.itertuples(index=False)
             ]
-            scored = self._score(part, index, reasons, warnings, features)
+            scored = self._score(part, index, reasons, warnings, scorer)
             if trust:
                 sides = ([None if reason else nearest.get(digest_of[name])
                           for name, reason in zip(part[side], reasons, strict=True)]
@@ -198,16 +199,14 @@ class Predictor:
         index: np.ndarray,
         reasons: list[str],
         warnings: dict[int, str],
-        features: ProteinFeatures,
+        scorer: PairScorer,
     ) -> pd.DataFrame:
-        """Score one batch; `index` (2, n) holds rows of `features`, `reasons` why a row cannot be scored."""
+        """Score one batch; `index` (2, n) holds rows of `scorer`, `reasons` why a row cannot be scored."""
         scorable = np.array([not reason for reason in reasons], dtype=bool)
         logit, probability = np.full(len(part), np.nan), np.full(len(part), np.nan)
         difference = np.zeros(len(part))
         if scorable.any():
-            columns = self.bundle.manifest.features.columns
-            a, b = (features.values[rows[scorable]][:, columns] for rows in index)
-            logit[scorable], difference[scorable] = self.bundle.logits(a, b)
+            logit[scorable], difference[scorable] = scorer.score(*index[:, scorable])
             probability[scorable] = self.bundle.probabilities(logit[scorable])
         interacts = pd.array(probability >= self.bundle.manifest.threshold, dtype="boolean")
         interacts[~scorable] = pd.NA

@@ -33,7 +33,7 @@ from esm2amp_core.errors import BundleError
 from esm2amp_core.models.agreement import architecture_of, check_agreement
 from esm2amp_core.models.classifier import Classifier
 from esm2amp_core.models.integrity import ENCODER_SUFFIXES, file_inside, verify_files
-from esm2amp_core.models.scoring import score_pairs
+from esm2amp_core.models.pair_scorer import PairScorer
 from esm2amp_core.models.weights import as_float32
 from esm2amp_core.reference import TrainingReference
 
@@ -153,12 +153,30 @@ class ModelBundle:
         ValueError
             If the shapes are not those of the feature set.
         """
-        expected = (len(a), len(self.manifest.features.tokens), self.manifest.sizes["width"])
-        if a.shape != expected or b.shape != expected:
-            raise ValueError(f"Features of shape {a.shape} and {b.shape} do not fit {expected}.")
-        one_order, other_order = score_pairs(self.classifier, a, b)
-        difference = np.abs(self.probabilities(one_order) - self.probabilities(other_order))
-        return (one_order + other_order) / 2, difference
+        if a.shape != b.shape:
+            raise ValueError(f"Features of shape {a.shape} do not fit those of shape {b.shape}.")
+        rows = np.arange(len(a))
+        return self.scorer(np.concatenate([a, b])).score(rows, len(a) + rows)
+
+    def scorer(self, features: np.ndarray, *, precision: str = "float32") -> PairScorer:
+        """Hold the features of many proteins, to score their pairs by index.
+
+        Parameters
+        ----------
+        features : ndarray, dtype=float32, shape=(N, T, D)
+            Of every protein, tokens as in the manifest's feature set.
+        precision : str
+            ``float32`` or ``bfloat16``: of the classifier's matrix products.
+
+        Raises
+        ------
+        ValueError
+            If the shape is not that of the feature set.
+        """
+        expected = (len(features), len(self.manifest.features.tokens), self.manifest.sizes["width"])
+        if features.shape != expected:
+            raise ValueError(f"Features of shape {features.shape} do not fit {expected}.")
+        return PairScorer(self.classifier, features, self.probabilities, precision=precision)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, same shape as `logits`; see `calibration.Calibration`."""

@@ -58,4 +58,4 @@ def _in_own_order(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _logits(classifier: Classifier, tokens: torch.Tensor) -> np.ndarray:
     # On NVIDIA devices cuDNN would round a GRU's float32 inputs to 10 bits.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        return classifier(tokens).logits.cpu().numpy()
+        return classifier(tokens).logits.float().cpu().numpy()
