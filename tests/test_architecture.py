@@ -14,7 +14,7 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "same_pairs", "explanation_files", "faithfulness", "region_files"}  # fmt: skip
+         "same_pairs", "explanation_files", "explanation_tests", "region_files"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "bundles": {"errors", "features", "calibration", "operating", "json_records"},
     "background": {"errors", "files"},
     "explanations": set(),
-    "faithfulness": set(),
+    "explanation_tests": set(),
     "explanation_files": {"errors", "features", "sequences", "explanations", "files"},
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},

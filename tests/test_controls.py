@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.controls import RESIDUES_PER_1000, random_like, run_controls, shuffled
 from esm2amp_core.explain.integrated_gradients import IntegratedGradients
-from esm2amp_core.faithfulness import CONTROLS, Controls
+from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.sequences import STANDARD, Protein
 

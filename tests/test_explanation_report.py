@@ -23,9 +23,12 @@ from esm2amp_core.explain.running import explain_table
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanation_report.pictures import figures_of_pair
 from esm2amp_core.explanation_report.report import pair_report, write_report
+from esm2amp_core.explanation_tests.agreement import Agreement
+from esm2amp_core.explanation_tests.controls import Controls
+from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.exports import delimited
-from esm2amp_core.faithfulness import Agreement, Controls, Faithfulness, Randomisation
 from esm2amp_core.features import SEGMENTS
 from esm2amp_core.pairs import build_pairs
 from esm2amp_core.predictor import Predictor

@@ -15,8 +15,11 @@ from esm2amp_core.explain.agreement import measure_agreement, rank_correlation
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.faithfulness import LEAST_DIFFERENCE, measure_faithfulness
 from esm2amp_core.explain.randomisation import check_randomisation, shuffle_weights
+from esm2amp_core.explanation_tests.agreement import Agreement
+from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.p_values import empirical_p
+from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import Axis, Explanation
-from esm2amp_core.faithfulness import Agreement, Faithfulness, Randomisation, empirical_p
 from esm2amp_core.progress import Cancelled
 
 SETTINGS = ExplainSettings(random_orders=40)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import rankdata
 
+from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanations import Explanation
-from esm2amp_core.faithfulness import Agreement
 
 
 def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[int]) -> Agreement:

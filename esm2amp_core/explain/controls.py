@@ -11,7 +11,8 @@ from esm2amp_core.errors import SequenceError
 from esm2amp_core.explain import resolve
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.subject import PairFeatures, Subject
-from esm2amp_core.faithfulness import CONTROLS, Controls, empirical_p
+from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
+from esm2amp_core.explanation_tests.p_values import empirical_p
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.sequences import Protein
 

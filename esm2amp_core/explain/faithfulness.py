@@ -13,8 +13,9 @@ from esm2amp_core.evaluation.intervals import resample
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.coalitions import Game, rows_of
 from esm2amp_core.explain.subject import PairFeatures, Subject
+from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.p_values import empirical_p
 from esm2amp_core.explanations import METHODS, Explanation
-from esm2amp_core.faithfulness import Faithfulness, empirical_p
 from esm2amp_core.progress import Report, silent
 
 FEW_PAIRS, ORDERS_OF_FEW, ORDERS_OF_MANY = 50, 100, 20

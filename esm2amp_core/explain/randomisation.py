@@ -17,8 +17,8 @@ from esm2amp_core.explain.agreement import rank_correlation
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.second_model import SecondModelExplainer
 from esm2amp_core.explain.subject import PairFeatures, Subject
+from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import Explanation
-from esm2amp_core.faithfulness import Randomisation
 from esm2amp_core.models.classifier import Classifier
 from esm2amp_core.progress import Report, silent
 

@@ -24,8 +24,8 @@ from esm2amp_core.explain.randomisation import check_randomisation
 from esm2amp_core.explain.subject import PairFeatures, Subject
 from esm2amp_core.explain.writing import write_explanations
 from esm2amp_core.explanation_files import FORMAT, PAIR_COLUMNS
+from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanations import METHODS, Axis, Explanation
-from esm2amp_core.faithfulness import Arrays
 from esm2amp_core.files.whole_folder import check_new_folder
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictor import Predictor
@@ -170,7 +170,7 @@ def check_explanations(
     explained: Explained, explanations: Mapping[str, Explanation], settings: ExplainSettings, *,
     controls: bool, report: Report = silent,
 ) -> dict[str, Arrays]:
-    """Whether the explanations hold: the nouns of `faithfulness`, by the names of their files.
+    """Whether the explanations hold: the nouns of `explanation_tests`, by the names of their files.
 
     Where pairs are many, `MOST_TESTED_PAIRS` of them, evenly spread over the table, stand for all.
     """

@@ -13,8 +13,8 @@ import pandas as pd
 from esm2amp_core import exports
 from esm2amp_core.explanation_files import PAIRS, PAIRS_TABLE, SUMMARY, ExplanationFolder, token_frame
 from esm2amp_core.explanation_report.report import write_report
+from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanations import Explanation
-from esm2amp_core.faithfulness import Arrays
 from esm2amp_core.files.whole_folder import whole_folder
 from esm2amp_core.sequences import Protein
 

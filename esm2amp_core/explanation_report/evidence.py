@@ -12,8 +12,12 @@ from matplotlib.figure import Figure
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanation_report.words import number
+from esm2amp_core.explanation_tests.agreement import Agreement
+from esm2amp_core.explanation_tests.arrays import Arrays
+from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
+from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.faithfulness import CONTROLS, Agreement, Arrays, Controls, Faithfulness, Randomisation
 from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
 from esm2amp_core.plots.matrices import agreement_matrix
 

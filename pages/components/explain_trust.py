@@ -10,16 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core.errors import JobError
+from esm2amp_core.explanation_tests.agreement import Agreement
+from esm2amp_core.explanation_tests.arrays import Arrays
+from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
+from esm2amp_core.explanation_tests.faithfulness import SIGNIFICANT, Faithfulness
+from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.faithfulness import (
-    CONTROLS,
-    SIGNIFICANT,
-    Agreement,
-    Arrays,
-    Controls,
-    Faithfulness,
-    Randomisation,
-)
 from esm2amp_core.figures.explanation_heatmap import named_heatmap
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
 from pages.components import explain_drawings as drawn

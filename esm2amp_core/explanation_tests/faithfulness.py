@@ -1,0 +1,103 @@
+"""Deletion and insertion: does the score follow the tokens that a method calls important?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from esm2amp_core.explanation_tests.arrays import Arrays, long_frame
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Faithfulness(Arrays):
+    """What happens to the score when tokens go, or come, in the order that a method calls important.
+
+    N pairs, M methods, K = 2T + 1 steps. A score is the area between a method's curve and the mean of random
+    orders, in units of the pair's logit minus that of the baseline pair: above 0 is better than random.
+
+    Attributes
+    ----------
+    methods : tuple of str, length=M
+    rows : ndarray, dtype=int64, shape=(N,)
+    deletion, insertion : ndarray, dtype=float64, shape=(N, M, K)
+        Logit after k tokens, the most important first, were taken from the pair, or added to nothing.
+    random_deletion, random_insertion : ndarray, shape=(N, 3, K)
+        Mean of random orders, and where their central 95 % begin and end.
+    difference : ndarray, shape=(N,)
+        Logit of the pair minus that of the baseline pair.
+    deletion_score, insertion_score, score : ndarray, shape=(N, M)
+        `score` is the mean of the two; NaN where the difference is too small to be divided.
+    random_score : ndarray, shape=(N, 2)
+        Between which scores the central 95 % of random orders lie.
+    p_values : ndarray, shape=(N, M)
+        Share of random orders with at least this score, one added to both counts.
+    mean_score, mean_low, mean_high : ndarray, shape=(M,)
+        Mean over pairs with its 95 % interval by proteins; the ends are NaN for fewer than ten pairs.
+    mean_p_values : ndarray, shape=(M,)
+        The same share for the mean over all pairs.
+    n_orders : int
+        Random orders per pair.
+    """
+
+    methods: tuple[str, ...]
+    rows: np.ndarray
+    deletion: np.ndarray
+    insertion: np.ndarray
+    random_deletion: np.ndarray
+    random_insertion: np.ndarray
+    difference: np.ndarray
+    deletion_score: np.ndarray
+    insertion_score: np.ndarray
+    score: np.ndarray
+    random_score: np.ndarray
+    p_values: np.ndarray
+    mean_score: np.ndarray
+    mean_low: np.ndarray
+    mean_high: np.ndarray
+    mean_p_values: np.ndarray
+    n_orders: int
+
+    SHAPES = {
+        "methods": "M", "rows": "N", "deletion": "NMK", "insertion": "NMK", "random_deletion": "NBK",
+        "random_insertion": "NBK", "difference": "N", "deletion_score": "NM", "insertion_score": "NM",
+        "score": "NM", "random_score": "NE", "p_values": "NM", "mean_score": "M", "mean_low": "M",
+        "mean_high": "M", "mean_p_values": "M",
+    }  # fmt: skip
+
+    @property
+    def better_than_random(self) -> np.ndarray:
+        """For which pairs a method does better than random orders: ndarray, dtype=bool, shape=(N, M)."""
+        return self.p_values <= SIGNIFICANT  # NaN is not
+
+    @property
+    def better_on_average(self) -> np.ndarray:
+        """Which methods do better over all pairs: ndarray, dtype=bool, shape=(M,)."""
+        return (self.mean_p_values <= SIGNIFICANT) & ~(self.mean_low <= 0)
+
+    def scores(self) -> pd.DataFrame:
+        """One line per pair and method."""
+        columns = ("deletion_score", "insertion_score", "score", "p_values")
+        frame = long_frame({"row": self.rows, "method": self.methods},
+                      {name: getattr(self, name) for name in columns})
+        M = len(self.methods)
+        frame["random_low"], frame["random_high"] = (self.random_score[:, end].repeat(M) for end in (0, 1))
+        frame["better_than_random"] = self.better_than_random.ravel()
+        return frame.rename(columns={"p_values": "p_value"})
+
+    def frame(self) -> pd.DataFrame:
+        """One line per pair, method, curve and step, with what random orders do there."""
+        steps = range(self.deletion.shape[2])
+        parts = []
+        for curve in ("deletion", "insertion"):
+            part = long_frame({"row": self.rows, "method": self.methods, "tokens_changed": steps},
+                         {"logit": getattr(self, curve)})
+            random = getattr(self, f"random_{curve}").repeat(len(self.methods), axis=0)  # (N M, 3, K)
+            for i, name in enumerate(("random_mean", "random_low", "random_high")):
+                part[name] = random[:, i].ravel()
+            part.insert(2, "curve", curve)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
