@@ -33,6 +33,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
+UNDER_WAY = tuple(state for state, moves in MOVES.items() if JobState.CANCELLED in moves)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -22,7 +19,6 @@ from esm2amp_core import launching
 from esm2amp_core.bundles import (
     REPORTS,
     Manifest,
-    bundle_digest,
     find_bundles,
     locate_bundle,
     read_manifest,
@@ -30,41 +26,29 @@ from esm2amp_core.bundles import (
 from esm2amp_core.downloads import viewer_script
 from esm2amp_core.downloads.alphafold import ModelSource, fetch_model
 from esm2amp_core.downloads.checkpoint import published_terms
-from esm2amp_core.errors import JobError, PairError, UserError, quoted
-from esm2amp_core.explanation_files import ExplanationFolder
-from esm2amp_core.explanations import METHODS
-from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
+from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.kinds import (
-    DOWNLOAD,
-    EVALUATE,
     EXPLAIN,
-    PREDICT,
-    REGIONS,
-    DownloadParams,
-    EvaluateParams,
-    ExplainParams,
-    PredictParams,
-    RegionsParams,
-    kind_of,
 )
-from esm2amp_core.labelled import parse_labels
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
 from esm2amp_core.reports import find_reports
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import disk
-from esm2amp_core.store.artifacts import Artifacts, input_digest
+from esm2amp_core.store.artifacts import GIVEN, Artifacts
 from esm2amp_core.store.database import Database
 from esm2amp_core.store.disk import MB, DiskUse
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.store.migrations import migrate
 from esm2amp_core.store.worker_seat import WorkerSeat
 from esm2amp_core.structures.structure import Structure
+from esm2amp_core.submissions import scoring
+from esm2amp_core.submissions.download import download
+from esm2amp_core.submissions.explanation import explanation
+from esm2amp_core.submissions.regions import regions
+from esm2amp_core.submissions.submission import Submission
 from esm2amp_core.trust import with_notes
-
-GIVEN = "given"
-"""Where a file lies that came with a job, whatever its name."""
-RUN = re.compile(r" \(run (\d{1,6})\)$")
 
 
 @dataclass(frozen=True)
@@ -140,8 +124,9 @@ class Workspace:
         JobError
             If there are no pairs, too many, or they cannot be kept.
         """
-        params = PredictParams(**self._how_to_score(pairs, bundle, device, precision))
-        return self.jobs.submit(PREDICT, params.to_json(), pairs, title=title, owner=self.settings.owner)
+        return self._submit(scoring.prediction(
+            self.settings, pairs, bundle=bundle, title=title, device=device, precision=precision
+        ))  # fmt: skip
 
     def submit_evaluation(
         self,
@@ -169,11 +154,9 @@ class Workspace:
         BundleError, JobError
             As for `submit_prediction`.
         """
-        if label not in pairs.carried:
-            raise PairError(f"There is no column {quoted(label)}.", hint="Name the column of the labels.")
-        parse_labels(pairs.frame[label])
-        params = EvaluateParams(label=label, **self._how_to_score(pairs, bundle, device, precision))
-        return self.jobs.submit(EVALUATE, params.to_json(), pairs, title=title, owner=self.settings.owner)
+        return self._submit(scoring.evaluation(
+            self.settings, pairs, label=label, bundle=bundle, title=title, device=device, precision=precision
+        ))  # fmt: skip
 
     def explain(
         self, job_id: str, rows: Collection[int] = (), *, methods: Collection[str] = (), bundle: str = ""
@@ -198,22 +181,9 @@ class Workspace:
         BundleError
             If its model is no longer installed.
         """
-        source = self.jobs.get(job_id)
-        params = kind_of(source.kind).params.from_json(source.params)
-        if not isinstance(params, PredictParams):
-            raise JobError(f"Job {source.title!r} has no pairs to explain.", hint="Choose scored pairs.")
-        pairs = self.inputs(job_id)
-        title = source.title if source.kind == EXPLAIN else f"Why: {source.title}"
-        if rows:
-            pairs = pairs.select(rows)
-            if len(rows) == 1:
-                title = f"Why: {pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}"
-        chosen = [method for method in METHODS if method in methods]
-        how = self._how_to_score(pairs, bundle or params.bundle, params.device, params.precision)
-        asked = ExplainParams(methods=chosen, source=job_id, **how).to_json()
-        same = self.jobs.find_equal(EXPLAIN, input_digest(pairs, asked), owner=self.settings.owner)
-        return same or self.jobs.submit(EXPLAIN, asked, pairs, title=title[:LONGEST_TITLE],
-                                        owner=self.settings.owner)
+        return self._submit(
+            explanation(self.settings, self.jobs, job_id, rows, methods=methods, bundle=bundle)
+        )
 
     def compare_regions(
         self, job_id: str, *, method: str, annotations: bytes = b"", filename: str = "", lookup: bool = False,
@@ -243,35 +213,10 @@ class Workspace:
         JobError
             If the explanation is not there, has no such method or column, or annotations are missing.
         """
-        folder = ExplanationFolder(self.finished_explanation(job_id))
-        if method not in folder.methods:
-            raise JobError(f"The explanation has no method {quoted(method)}.",
-                           hint=f"Choose one of {', '.join(folder.methods)}.")
-        if label and label not in self.inputs(job_id).carried:
-            raise JobError(f"The explained pairs have no column {quoted(label)}.",
-                           hint="Name the column of the labels.")
-        if bool(annotations) is lookup:
-            raise JobError("One source of annotations is needed.",
-                           hint="Choose a file that is not empty, or have UniProt asked.")
-        if len(annotations) > self.settings.max_file_mb * MB:
-            raise JobError(f"{filename} has {len(annotations) / MB:,.0f} MB; at most "
-                           f"{self.settings.max_file_mb:,} are read.",
-                           hint="Keep the proteins of the explanation, or raise ESM2AMP_MAX_FILE_MB.")
-        if not 1 <= k <= 10:
-            raise JobError(f"{k} top and low segments cannot be chosen.", hint="Choose 1 to 10.")
-        name = "" if lookup else _safe_name(filename)
-        params = RegionsParams(
-            source=job_id, method=method, annotations=name, lookup=lookup, label=label, types=list(types),
-            k=k, annotations_sha256=hashlib.sha256(annotations).hexdigest() if annotations else "",
-        ).to_json()  # fmt: skip
-        digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
-        if same := self.jobs.find_equal(REGIONS, digest, owner=self.settings.owner):
-            return same
-        title = f"{self.jobs.get(job_id).title.removeprefix('Why: ')}, {METHODS[method].title}"
-        return self.jobs.submit_task(
-            REGIONS, params, title=f"Regions: {title}"[:LONGEST_TITLE], owner=self.settings.owner,
-            digest=digest, files={f"{GIVEN}/{name}": annotations} if name else None,
-        )  # fmt: skip
+        return self._submit(regions(
+            self.settings, self.jobs, job_id, self.finished_explanation(job_id), method=method,
+            annotations=annotations, filename=filename, lookup=lookup, label=label, types=types, k=k,
+        ))  # fmt: skip
 
     def finished_explanation(self, job_id: str) -> Path:
         """Folder of an explanation that is there to be read.
@@ -284,26 +229,8 @@ class Workspace:
         job = self.jobs.get(job_id)
         if job.kind != EXPLAIN or job.state != JobState.DONE:
             raise JobError(f"Job {job.title!r} is no finished explanation.", hint="Explain its pairs first.")
-        self._kept(job_id)
+        self.jobs.check_kept(job_id)
         return self.explanation_folder(job_id)
-
-    def _how_to_score(self, pairs: PairTable, bundle: str, device: str, precision: str) -> dict[str, str]:
-        """Parameters of a job that scores pairs; refuses too many of them."""
-        most = self.settings.max_pairs
-        if len(pairs) > most:
-            raise JobError(f"The table has {len(pairs):,} rows; at most {most:,} are taken.",
-                           hint="Split it, or raise ESM2AMP_MAX_PAIRS.")
-        name = bundle or self.settings.bundle
-        folder = self.bundle_folder(name)
-        read_manifest(folder)
-        # The worker may stand in another folder than whoever names a path here.
-        known = name in find_bundles(self.settings.bundle_folders)
-        return {
-            "bundle": name if known else str(folder.absolute()),
-            "bundle_digest": bundle_digest(folder),
-            "device": device or self.settings.device,
-            "precision": precision or self.settings.precision,
-        }
 
     def published_terms(self, architecture: str) -> str:
         """Licence and citation of a published model, asked from where it lies: this uses the network.
@@ -345,16 +272,10 @@ class Workspace:
 
         The person has seen its `published_terms` and accepted them.
         """
-        under_way = self.jobs.list(kind=DOWNLOAD, states=(JobState.QUEUED, JobState.RUNNING))
-        params = DownloadParams(architecture=architecture).to_json()
-        for job in under_way:
-            if job.params == params:
-                return job
-        title = f"Install the published model {architecture}"
-        return self.jobs.submit_task(DOWNLOAD, params, title=title, owner=self.settings.owner)
+        return self._submit(download(architecture))
 
     def rerun(self, job_id: str) -> Job:
-        """Queue a prediction or an evaluation anew: the same input and parameters, the model as it is now.
+        """Queue a job that scores pairs anew: the same input and parameters, the model as it is now.
 
         Raises
         ------
@@ -363,28 +284,7 @@ class Workspace:
         BundleError
             If its model is no longer installed.
         """
-        job = self.jobs.get(job_id)
-        params = kind_of(job.kind).params.from_json(job.params)
-        if not isinstance(params, PredictParams):
-            raise JobError(f"Job {job.title!r} has no pairs to score again.", hint="Start it anew.")
-        same = {"bundle": params.bundle, "title": self._next_title(job), "device": params.device,
-                "precision": params.precision}  # fmt: skip
-        if isinstance(params, ExplainParams):
-            asked = replace(params, used={}, bundle_digest=bundle_digest(self.bundle_folder(params.bundle)))
-            return self.jobs.submit(EXPLAIN, asked.to_json(), self.inputs(job_id), title=same["title"],
-                                    owner=self.settings.owner)
-        if isinstance(params, EvaluateParams):
-            return self.submit_evaluation(self.inputs(job_id), label=params.label, **same)
-        return self.submit_prediction(self.inputs(job_id), **same)
-
-    def _next_title(self, job: Job) -> str:
-        """The title of a job that is run again: ``Kinases``, ``Kinases (run 2)``, ``Kinases (run 3)``..."""
-        bare = RUN.sub("", job.title)
-        alike = self.jobs.list(search=bare, kind=job.kind, limit=1000)
-        found = (RUN.search(other.title) for other in alike if RUN.sub("", other.title) == bare)
-        number = 1 + max((int(run.group(1)) for run in found if run), default=1)
-        suffix = f" (run {number})"
-        return bare[: LONGEST_TITLE - len(suffix)] + suffix
+        return self._submit(scoring.once_more(self.settings, self.jobs, job_id))
 
     def inputs(self, job_id: str) -> PairTable:
         """Input of a job, as submitted.
@@ -394,8 +294,7 @@ class Workspace:
         JobError
             If there is no such job, or its input was removed.
         """
-        self._kept(job_id)
-        return self.jobs.artifacts.read_inputs(job_id)
+        return self.jobs.inputs(job_id)
 
     def results(self, job_id: str) -> PredictionTable:
         """Rows scored so far, in input order, with the carried columns and, where known, `TRUST_COLUMNS`.
@@ -405,7 +304,7 @@ class Workspace:
         JobError
             If there is no such job, or its results were removed.
         """
-        self._kept(job_id)
+        self.jobs.check_kept(job_id)
         scored = self.jobs.predictions(job_id)
         rows = self.jobs.artifacts.read_frame(job_id)
         carried = rows.drop(columns=["row", "protein_a", "protein_b"])
@@ -487,11 +386,12 @@ class Workspace:
         disk.make_room(self.jobs, self.settings.max_job_mb)
         self.jobs.artifacts.remove_abandoned()
 
-    def _kept(self, job_id: str) -> None:
-        job = self.jobs.get(job_id)
-        if job.results_removed:
-            raise JobError(f"Input and results of job {job.title!r} were removed to save disk.",
-                           hint="Submit the pairs again; ESM2AMP_MAX_JOB_MB sets how much is kept.")
+    def _submit(self, asked: Submission) -> Job:
+        """Queue what is asked for, or give the job that did or does the same."""
+        return self.jobs.submit(
+            asked.kind, asked.params.to_json(), asked.pairs, title=asked.title, owner=self.settings.owner,
+            files=asked.files, same_in=asked.same_in,
+        )  # fmt: skip
 
     def _cards(self) -> tuple[dict[str, Manifest], dict[str, str]]:
         """Manifests by name, and what is wrong with those that cannot be read."""
@@ -503,10 +403,3 @@ class Workspace:
             except (UserError, OSError, UnicodeDecodeError) as error:
                 broken[name] = str(error)
         return good, broken
-
-
-def _safe_name(filename: str) -> str:
-    """A person's file name as every system accepts it."""
-    stem, dot, suffix = filename.rpartition(".")
-    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or "annotations"
-    return f"{name}.{re.sub(r'[^A-Za-z0-9]', '', suffix)[:8]}" if stem and dot else name

@@ -618,7 +618,7 @@ def test_proteins_of_other_owners_are_not_found(workspace, monkeypatch):
 
 
 def test_a_job_of_an_unknown_kind_is_listed_and_leads_to_the_history(workspace):
-    job = workspace.jobs.submit_task("from the future", {}, title="Later", owner="local")
+    job = workspace.jobs.submit("from the future", {}, title="Later")
     assert [link.label for link in visit("jobs").main.page_link] == ["Later"]
     assert visit("results", job=job.id).title[0].value == "Jobs"
 

@@ -22,6 +22,8 @@ from esm2amp_core.pairs import PAIR_COLUMNS, PairTable
 from esm2amp_core.sequences import Protein
 
 PAIRS, PROTEINS, ISSUES = "pairs.parquet", "proteins.parquet", "issues.json"
+GIVEN = "given"
+"""Where a file lies that came with a job, whatever its name."""
 UNFINISHED = ".part"
 ABANDONED_SECONDS = 3600
 NAMES = b"column names"
@@ -39,43 +41,16 @@ class Artifacts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write_inputs(self, job_id: str, pairs: PairTable) -> int:
-        """Write the input of a job; its folder appears when everything is on the disk.
-
-        Returns
-        -------
-        int
-            Bytes written.
-
-        Raises
-        ------
-        JobError
-            If the disk is full or cannot be written.
-        """
-        unfinished = self.folder / f"{job_id}{UNFINISHED}"
-        try:
-            unfinished.mkdir(parents=True)
-            pq.write_table(_frame_to_arrow(pairs.frame), unfinished / PAIRS, compression="zstd")
-            pq.write_table(_proteins_to_arrow(pairs.proteins), unfinished / PROTEINS, compression="zstd")
-            (unfinished / ISSUES).write_text(_issues_to_json(pairs.issues), encoding="utf-8")
-            for path in unfinished.iterdir():
-                _to_disk(path)
-            os.replace(unfinished, self.folder / job_id)
-        except UnicodeEncodeError:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise JobError("The table holds broken characters.",
-                           hint="Save it as UTF-8 and try again.") from None
-        except OSError as error:
-            raise self._not_kept(unfinished, error) from error
-        return self.bytes_of(job_id)
-
-    def write_files(self, job_id: str, files: Mapping[str, bytes]) -> int:
-        """Write the files of a job that has no pairs; its folder appears when everything is on the disk.
+    def write_inputs(
+        self, job_id: str, pairs: PairTable | None = None, files: Mapping[str, bytes] | None = None
+    ) -> int:
+        """Write what a job was given; its folder appears when everything is on the disk.
 
         Parameters
         ----------
         job_id : str
-        files : mapping of str to bytes
+        pairs : PairTable, optional
+        files : mapping of str to bytes, optional
             Contents by path within the job's folder; the program chose the paths.
 
         Returns
@@ -88,22 +63,31 @@ class Artifacts:
         JobError
             If the disk is full or cannot be written.
         """
+        if pairs is None and not files:
+            return 0
         unfinished = self.folder / f"{job_id}{UNFINISHED}"
         try:
             unfinished.mkdir(parents=True)
-            for name, data in files.items():
+            if pairs is not None:
+                pq.write_table(_frame_to_arrow(pairs.frame), unfinished / PAIRS, compression="zstd")
+                pq.write_table(_proteins_to_arrow(pairs.proteins), unfinished / PROTEINS, compression="zstd")
+                (unfinished / ISSUES).write_text(_issues_to_json(pairs.issues), encoding="utf-8")
+            for name, data in (files or {}).items():
                 (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
                 (unfinished / name).write_bytes(data)
-                _to_disk(unfinished / name)
+            for path in unfinished.rglob("*"):
+                if path.is_file():
+                    _to_disk(path)
             os.replace(unfinished, self.folder / job_id)
+        except UnicodeEncodeError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise JobError("The table holds broken characters.",
+                           hint="Save it as UTF-8 and try again.") from None
         except OSError as error:
-            raise self._not_kept(unfinished, error) from error
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise JobError(f"The input cannot be kept in {self.folder}: {error.strerror or error}.",
+                           hint="Free some space there, or make the folder writable.") from error
         return self.bytes_of(job_id)
-
-    def _not_kept(self, unfinished: Path, error: OSError) -> JobError:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        return JobError(f"The input cannot be kept in {self.folder}: {error.strerror or error}.",
-                        hint="Free some space there, or make the folder writable.")
 
     def read_inputs(self, job_id: str) -> PairTable:
         """The input of a job, as it was submitted.
@@ -154,8 +138,10 @@ class Artifacts:
         return sum(path.stat().st_size for path in (self.folder / job_id).rglob("*") if path.is_file())
 
 
-def input_digest(pairs: PairTable, params: Mapping[str, Any]) -> str:
+def input_digest(pairs: PairTable | None, params: Mapping[str, Any]) -> str:
     """SHA-256 over rows, sequences and parameters: equal work has equal digests."""
+    if pairs is None:
+        return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
     digest = hashlib.sha256()
     # One JSON text per part: no two different inputs run into the same bytes.
     digest.update(json.dumps([list(pairs.frame.columns), sorted(params.items())]).encode())

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import and_, case, func, literal, select, update
 from sqlalchemy.sql.dml import Update
 
-from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.jobs import UNDER_WAY, Job, JobState
 from esm2amp_core.predictions import Status
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.store import prediction_store
@@ -50,7 +50,7 @@ class JobQueue:
 
     def has_work(self) -> bool:
         """True if a job waits, or runs; reads only, so that an idle worker disturbs nobody."""
-        open_jobs = select(JobRow.id).where(JobRow.state.in_([JobState.QUEUED, JobState.RUNNING])).limit(1)
+        open_jobs = select(JobRow.id).where(JobRow.state.in_(UNDER_WAY)).limit(1)
         with self.database.reading() as session:
             return session.scalar(open_jobs) is not None
 

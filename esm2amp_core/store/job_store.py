@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from esm2amp_core.errors import JobError
-from esm2amp_core.jobs import LONGEST_TITLE, MOVES, Job, JobState
+from esm2amp_core.jobs import LONGEST_TITLE, UNDER_WAY, Job, JobState
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.store import prediction_store
 from esm2amp_core.store.artifacts import input_digest
@@ -20,7 +20,6 @@ from esm2amp_core.store.tables import JobProteinRow, JobRow, PredictionRow
 
 ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
 ID_LENGTH = 12
-ACTIVE = tuple(state for state, moves in MOVES.items() if JobState.CANCELLED in moves)
 
 
 class JobStore(JobQueue):
@@ -30,12 +29,14 @@ class JobStore(JobQueue):
         self,
         kind: str,
         params: Mapping[str, Any],
-        pairs: PairTable,
+        pairs: PairTable | None = None,
         *,
         title: str = "",
         owner: str = "local",
+        files: Mapping[str, bytes] | None = None,
+        same_in: Collection[JobState] = (),
     ) -> Job:
-        """Keep the pairs of a job and queue it.
+        """Keep what a job was given and queue it, or give the job that asks for the same.
 
         Parameters
         ----------
@@ -43,70 +44,56 @@ class JobStore(JobQueue):
             A key of `kinds.KINDS`.
         params : mapping
             JSON values.
-        pairs : PairTable
+        pairs : PairTable, optional
             Row numbers are unique.
+        title : str
+            Empty for one made from the pairs.
+        files : mapping of str to bytes, optional
+            What the job needs besides; kept in its folder.
+        same_in : collection of JobState
+            A job with the same input and parameters in one of these states is given instead of a new one,
+            also when both are asked for at once.
 
         Raises
         ------
         JobError
-            If there are no pairs, or they cannot be kept.
+            If there are no pairs in the table, or the input cannot be kept.
         """
-        if not len(pairs):
+        if pairs is not None and not len(pairs):
             raise JobError("There are no pairs to score.", hint="Add at least one row.")
-        if pairs.frame["row"].duplicated().any():
+        if pairs is not None and pairs.frame["row"].duplicated().any():
             raise ValueError("Row numbers of a pair table are unique.")
+        digest = input_digest(pairs, params)
+        if same_in:
+            with self.database.reading() as session:
+                if same := _equal(session, kind, digest, owner, same_in):
+                    return same
         job_id = _new_id()
         title = _one_line(title) or _default_title(pairs)
-        input_bytes = self.artifacts.write_inputs(job_id, pairs)
         # Files first: a job that can be seen can be run.
+        input_bytes = self.artifacts.write_inputs(job_id, pairs, files)
         row = JobRow(
             id=job_id, kind=kind, state=JobState.QUEUED, title=title, search_text=_search_text(title, job_id),
-            owner=owner, params=dict(params), input_digest=input_digest(pairs, params), n_rows=len(pairs),
+            owner=owner, params=dict(params), input_digest=digest, n_rows=0 if pairs is None else len(pairs),
             input_bytes=input_bytes, created=now(),
         )  # fmt: skip
         try:
             with self.database.writing() as session:
-                session.add(row)
-                session.flush()
-                names = pd.concat([pairs.frame["protein_a"], pairs.frame["protein_b"]])
-                prediction_store.insert_proteins(session, job_id, names.unique())
-                return row.to_job()
+                # Once more, now that nobody else writes.
+                same = _equal(session, kind, digest, owner, same_in)
+                if same is None:
+                    session.add(row)
+                    session.flush()
+                    if pairs is not None:
+                        names = pd.concat([pairs.frame["protein_a"], pairs.frame["protein_b"]])
+                        prediction_store.insert_proteins(session, job_id, names.unique())
+                job = row.to_job() if same is None else same
         except JobError:
             self.artifacts.remove(job_id)
             raise
-
-    def submit_task(
-        self, kind: str, params: Mapping[str, Any], *, title: str, owner: str = "local", digest: str = "",
-        files: Mapping[str, bytes] | None = None,
-    ) -> Job:  # fmt: skip
-        """Queue a job that has no pairs.
-
-        Parameters
-        ----------
-        digest : str
-            By which `find_equal` finds it.
-        files : mapping of str to bytes, optional
-            What it needs besides its parameters; kept in its folder.
-
-        Raises
-        ------
-        JobError
-            If the files cannot be kept.
-        """
-        job_id, title = _new_id(), _one_line(title)
-        input_bytes = self.artifacts.write_files(job_id, files) if files else 0
-        row = JobRow(
-            id=job_id, kind=kind, state=JobState.QUEUED, title=title, search_text=_search_text(title, job_id),
-            owner=owner, params=dict(params), input_digest=digest, input_bytes=input_bytes, created=now(),
-        )  # fmt: skip
-        try:
-            with self.database.writing() as session:
-                session.add(row)
-                session.flush()
-                return row.to_job()
-        except JobError:
+        if job.id != job_id:
             self.artifacts.remove(job_id)
-            raise
+        return job
 
     def get(self, job_id: str) -> Job:
         """One job as it stands now.
@@ -148,16 +135,37 @@ class JobStore(JobQueue):
         with self.database.reading() as session:
             return [row.to_job() for row in session.scalars(statement)]
 
-    def find_equal(self, kind: str, digest: str, *, owner: str) -> Job | None:
-        """The newest job of a kind with the same input and parameters that is not lost; None if none is."""
-        statement = select(JobRow).where(
-            JobRow.kind == kind, JobRow.input_digest == digest, JobRow.owner == owner,
-            JobRow.results_removed.is_(False),
-            JobRow.state.in_((JobState.QUEUED, JobState.RUNNING, JobState.DONE)),
-        )  # fmt: skip
+    def find_equal(
+        self, kind: str, params: Mapping[str, Any], pairs: PairTable | None = None, *, owner: str = "local",
+        states: Collection[JobState] = (*UNDER_WAY, JobState.DONE),
+    ) -> Job | None:  # fmt: skip
+        """The newest job of a kind with the same input and parameters in one of `states`, if there is one."""
         with self.database.reading() as session:
-            row = session.scalar(statement.order_by(JobRow.created.desc()).limit(1))
-            return row and row.to_job()
+            return _equal(session, kind, input_digest(pairs, params), owner, states)
+
+    def inputs(self, job_id: str) -> PairTable:
+        """Input of a job, as submitted.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or its input was removed.
+        """
+        self.check_kept(job_id)
+        return self.artifacts.read_inputs(job_id)
+
+    def check_kept(self, job_id: str) -> None:
+        """Refuse a job whose files are no more.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or its input and results were removed.
+        """
+        job = self.get(job_id)
+        if job.results_removed:
+            raise JobError(f"Input and results of job {job.title!r} were removed to save disk.",
+                           hint="Submit the pairs again; ESM2AMP_MAX_JOB_MB sets how much is kept.")
 
     def count(
         self,
@@ -196,7 +204,7 @@ class JobStore(JobQueue):
         JobError
             If there is no such job.
         """
-        return self._change(job_id, ACTIVE, state=JobState.CANCELLED, finished=now())
+        return self._change(job_id, UNDER_WAY, state=JobState.CANCELLED, finished=now())
 
     def rename(self, job_id: str, title: str) -> Job:
         """Give a job another title.
@@ -270,6 +278,19 @@ def _row(session: Session, job_id: str) -> JobRow:
     return row
 
 
+def _equal(
+    session: Session, kind: str, digest: str, owner: str, states: Collection[JobState]
+) -> Job | None:
+    """The newest job of a kind with this digest in one of the states, whose results are there."""
+    row = session.scalar(
+        select(JobRow)
+        .where(JobRow.kind == kind, JobRow.input_digest == digest, JobRow.owner == owner,
+               JobRow.results_removed.is_(False), JobRow.state.in_(tuple(states)))
+        .order_by(JobRow.created.desc()).limit(1)
+    )  # fmt: skip
+    return None if row is None else row.to_job()
+
+
 def _chosen(
     statement: Select, search: str, states: Collection[JobState], owner: str | None, kind: str
 ) -> Select:
@@ -302,8 +323,10 @@ def _one_line(title: str) -> str:
     return " ".join(title.split())[:LONGEST_TITLE]
 
 
-def _default_title(pairs: PairTable) -> str:
+def _default_title(pairs: PairTable | None) -> str:
     """Both names for a single pair, else how many there are."""
+    if pairs is None:
+        return ""
     if len(pairs) == 1:
         return _one_line(f"{pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}")
     return f"{len(pairs):,} pairs"
