@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
 from playwright.sync_api import expect
@@ -139,12 +140,51 @@ def test_a_click_on_a_residue_chooses_its_segment(shown):
     assert "chosen segment" in shown.locator(".legend").inner_text()
 
 
-def test_the_picture_is_saved_as_png(shown):
+def test_the_picture_is_saved_with_its_title_and_legend(shown):
+    assert_png_has_legend(shown)
+
+
+def assert_png_has_legend(page):
+    """A PNG on white, as wide as the picture and higher by the words around it."""
+    width, height = page.locator(".canvas canvas").first.evaluate("one => [one.width, one.height]")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as PNG").click()
+    assert download.value.suggested_filename == "structure.png"
+    paper = imread(download.value.path())[..., :3]  # rows, columns, RGB from 0 to 1
+    assert paper.shape[1] == width and 1.1 * height < paper.shape[0] < 1.6 * height
+    above, below = paper[:100], paper[-100:]
+    assert (paper[0] == 1).all() and (above < 0.5).any() and (below < 0.5).any()
+    strong = np.array([15, 92, 150]) / 255  # the end of the legend's ramp, and what matters most
+    assert (np.abs(below - strong).max(axis=-1) < 0.03).any()
+
+
+def test_a_saved_view_opens_without_the_program_and_without_a_network(shown, browser, tmp_path):
+    saved = tmp_path / "saved.html"
     with shown.expect_download() as download:
-        shown.get_by_role("button", name="Save as PNG").click()
-    data = Path(download.value.path()).read_bytes()
-    assert download.value.suggested_filename == "structure.png" and data.startswith(b"\x89PNG")
-    assert len(data) > 5_000
+        shown.get_by_role("button", name="Save this 3D view").click()
+    download.value.save_as(saved)
+    context = browser.new_context(offline=True)
+    page, asked, complaints = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.goto(saved.as_uri())
+    page.locator(".structure[data-drawn]").wait_for()
+    assert page.locator(".canvas canvas").first.evaluate(DIFFERENT) > 20
+    expect(page.get_by_role("heading")).to_have_text(
+        "</script><img src=x onerror=alert(1)> and **P2**$x$: Shapley values")
+    assert page.locator(".legend").inner_text().split("\n")[:2] == ["−1 against", "+1 for"]
+    assert "complex.pdb" in page.locator("dl").inner_text() and page.locator("img").count() == 0
+    place = page.locator(".structure").evaluate("""root => {
+      const [atom] = root.viewer.selectedAtoms({chain: 'a', resi: root.chains.a.numbers[30], atom: 'CA'});
+      return root.viewer.modelToScreen(atom);
+    }""")
+    page.mouse.move(place["x"], place["y"])
+    expect(page.locator(".pointed")).to_contain_text("A.segment")
+    assert_png_has_legend(page)
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == complaints == []
+    context.close()
 
 
 def test_how_the_structure_fits_is_told(shown):

@@ -1,6 +1,8 @@
 """What a viewer is given: colours, outlines, words and backbones, residue by residue."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from structure_samples import PARTNER, SEQUENCE, UNSEEN, chain_lines, complex_li
 from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.colours import GREY, PLDDT, PROTEINS, RegionLayer, importance_colours
 from esm2amp_core.structures.importance import Importance
+from esm2amp_core.structures.notebook import notebook_view
 from esm2amp_core.structures.painting import CHAINS, paint
 from esm2amp_core.structures.painting import PLDDT as BY_PLDDT
 from esm2amp_core.structures.placing import place
 from esm2amp_core.structures.scene import scene
 from esm2amp_core.structures.structure import StructureError
+from esm2amp_core.structures.viewer_page import LICENCE, SCRIPT, viewer_data, viewer_page
 
 TOKENS = [f"{side}.segment{i}" for side in "AB" for i in range(10)]
 
@@ -79,7 +83,44 @@ def test_the_scene_is_plain_and_leaves_a_number_out_at_a_break(placed):
     assert [b for a, b in zip(numbers, numbers[1:], strict=False) if b != a + 1] == [10, 30]
     lines = [line for line in made["pdb"].splitlines() if line.startswith("ATOM")]
     assert len(lines) == 4 * (45 + 40 + 25) and {len(line) for line in lines} == {78}
-    assert made["chains"]["b"]["touching"] == np.flatnonzero(placed.contacts()[1]).tolist() != []
+    (marked,) = [call for call in made["calls"] if "sphere" in str(call) and call[1]["chain"] == "b"]
+    assert marked[1]["resi"] == [i + 1 for i in np.flatnonzero(placed.contacts()[1])] != []
+    looks = [call[2]["cartoon"] for call in made["calls"] if call[0] == "setStyle"]
+    assert looks[1]["colorscheme"]["map"] == {str(i): PROTEINS[1] for i in range(1, 41)}
+    assert [look.get("style") for look in looks] == [None, None, "trace"]  # others: a thin line
+
+
+def test_a_notebook_draws_what_the_page_draws(placed, tmp_path):
+    view = notebook_view(placed, CHAINS, chosen=["A.segment5"], mark_interface=True, static=tmp_path)
+    drawn, _ = paint(placed, CHAINS, chosen=["A.segment5"], touching=placed.contacts())
+    commands = re.findall(r"viewer_UNIQUEID\.(\w+)\((.*)\);", view.startjs)
+    made = scene(drawn)
+    begin = [name for name, _ in commands].index("addModel")
+    assert [[name, *json.loads(f"[{values}]")] for name, values in commands[begin:]] == [
+        ["addModel", made["pdb"], "pdb"], *made["calls"], ["zoomTo"]]
+    assert "cdn.jsdelivr.net" in view.startjs  # no script here: py3Dmol's own address
+    (tmp_path / SCRIPT).write_text("window.$3Dmol = 1")
+    assert "https:" not in notebook_view(placed, CHAINS, static=tmp_path).startjs.split("viewer_UNIQUEID")[0]
+
+
+def test_a_saved_page_holds_no_word_that_could_end_its_script(placed, tmp_path):
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    (tmp_path / SCRIPT).write_text("const a = '</script>'")
+    (tmp_path / LICENCE).write_text(hostile)
+    drawn, legend = paint(placed, CHAINS)
+    data = viewer_data(scene([replace(own, labels=[hostile] * len(own.labels)) for own in drawn]),
+                       replace(legend, entries=(("red", hostile),)), title=hostile, alt=hostile)
+    page = viewer_page(data, {hostile: hostile}, static=tmp_path)
+    assert page.count("</script") == 3 == page.count("<script") and "<img" not in page and "<!--" not in page
+    assert "src=" not in re.sub(r"src=x", "", page) and "default-src 'none'" in page
+    values = re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1)
+    assert json.loads(values) == json.loads(json.dumps(data))
+
+
+def test_a_page_cannot_be_saved_without_the_viewers_script(placed, tmp_path):
+    drawn, legend = paint(placed, CHAINS)
+    with pytest.raises(StructureError, match="script is missing"):
+        viewer_page(viewer_data(scene(drawn), legend, title="", alt=""), {}, static=tmp_path)
 
 
 def test_nothing_of_the_files_words_gets_into_the_scenes_text():

@@ -17,11 +17,12 @@ import httpx
 from esm2amp_core.errors import UserError
 from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.settings import Settings
+from esm2amp_core.structures.viewer_page import LICENCE, SCRIPT
 
 VERSION = "2.5.5"
 INTEGRITY = "kqNHouGqq3YfW58174tdERvm0XYTmP0tavQKOqIw1ouc2OJ7epkXEFrtEkVXV0clBZT2Ze2xHRC/qxX0u0qCdw=="
 """SHA-512 of the package, as the registry states it."""
-MEMBERS = {"package/build/3Dmol-min.js": "3Dmol-min.js", "package/LICENSE": "3Dmol-LICENSE.txt"}
+MEMBERS = {"package/build/3Dmol-min.js": SCRIPT, "package/LICENSE": LICENCE}
 """Files of the package, and what they are called in the app's folder of static files."""
 MAX_BYTES = 50_000_000
 
@@ -41,7 +42,7 @@ def get_viewer_script(folder: Path, *, npm_url: str) -> Path:
     UserError
         If there is no connection, what arrives is not the package, or the folder cannot be written.
     """
-    script, stamp = folder / "3Dmol-min.js", folder / "3Dmol-version.txt"
+    script, stamp = folder / SCRIPT, folder / "3Dmol-version.txt"
     if is_there(folder):
         return script
     data = _package(f"{npm_url.rstrip('/')}/3dmol/-/3dmol-{VERSION}.tgz")

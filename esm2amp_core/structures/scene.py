@@ -1,7 +1,8 @@
-"""What a viewer in a browser needs of a structure: backbones in PDB format, a colour and a name per residue.
+"""What 3Dmol.js needs of a structure: backbones in PDB format, how to draw them, a name per residue.
 
-Chains and residues are numbered anew, since the viewer knows neither long chain names nor insertion codes,
-and a text that we write ourselves holds nothing that a file's author wrote.
+The page, the file it saves and a notebook draw from this one description. Chains and residues are numbered
+anew, since the viewer knows neither long chain names nor insertion codes, and a text that we write ourselves
+holds nothing that a file's author wrote.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from esm2amp_core.structures.colours import CHOSEN, CONTACT
 from esm2amp_core.structures.structure import Chain, StructureError
 
 MAX_RESIDUES = 9_990
@@ -21,6 +23,8 @@ MAX_DRAWN = 30_000
 """Residues in all; a browser draws no more in good time."""
 _LETTERS = ascii_letters + digits
 _BACKBONE = {"N": "N", "CA": "C", "C": "C", "O": "O"}
+_NAME = {"fontSize": 15, "bold": True, "fontColor": "white", "backgroundColor": "#4a5560",
+         "backgroundOpacity": 0.85, "inFront": True}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,13 @@ class DrawnChain:
 
 
 def scene(chains: Sequence[DrawnChain]) -> dict[str, Any]:
-    """Plain values for the viewer: ``pdb`` and, per chain letter, lists with one entry per residue.
+    """Plain values for a viewer.
+
+    Returns
+    -------
+    dict
+        ``pdb``; ``calls``, the methods of 3Dmol's viewer that draw it, each a list of name and arguments;
+        ``chains``, per chain letter ``numbers``, ``labels`` and ``tokens``, lists with one entry per residue.
 
     Raises
     ------
@@ -62,16 +72,32 @@ def scene(chains: Sequence[DrawnChain]) -> dict[str, Any]:
                              hint="Keep the chains of the two proteins only.")
     middle = np.concatenate([drawn.chain.coordinates for drawn in chains]).mean(axis=0)
     lines: list[str] = []
+    calls: list[list[Any]] = []
     described: dict[str, Mapping[str, Any]] = {}
     for letter, drawn in zip(_LETTERS, chains, strict=False):
         numbers = _numbers(drawn.chain)
-        traced = _write(lines, letter, drawn.chain, numbers, middle)
-        described[letter] = {
-            "numbers": numbers, "colours": list(drawn.colours), "labels": list(drawn.labels),
-            "tokens": list(drawn.tokens), "chosen": np.flatnonzero(drawn.chosen).tolist(),
-            "touching": np.flatnonzero(drawn.touching).tolist(), "trace": traced, "protein": drawn.protein,
-        }  # fmt: skip
-    return {"pdb": "\n".join([*lines, "END"]), "chains": described}
+        only_trace = _write(lines, letter, drawn.chain, numbers, middle)
+        calls += _calls(letter, drawn, numbers, only_trace)
+        described[letter] = {"numbers": numbers, "labels": list(drawn.labels), "tokens": list(drawn.tokens)}
+    return {"pdb": "\n".join([*lines, "END"]), "calls": calls, "chains": described}
+
+
+def _calls(letter: str, drawn: DrawnChain, numbers: Sequence[int], only_trace: bool) -> list[list[Any]]:
+    """How to draw a chain: its ribbon, its marks and its name."""
+    # A thin line for what has no more than Cα, and for chains that are none of the proteins.
+    thin = only_trace or not drawn.protein
+    look = {"style": "trace", "thickness": 0.4} if thin else {"arrows": True}
+    colours = {"prop": "resi", "map": dict(zip(map(str, numbers), drawn.colours, strict=True))}
+    calls: list[list[Any]] = [["setStyle", {"chain": letter}, {"cartoon": {**look, "colorscheme": colours}}]]
+    if touching := [numbers[i] for i in np.flatnonzero(drawn.touching)]:
+        calls.append(["addStyle", {"chain": letter, "resi": touching, "atom": "CA"},
+                      {"sphere": {"radius": 0.8, "color": CONTACT}}])
+    if chosen := [numbers[i] for i in np.flatnonzero(drawn.chosen)]:
+        calls.append(["addStyle", {"chain": letter, "resi": chosen, "atom": ["N", "CA", "C"]},
+                      {"stick": {"radius": 0.6, "color": CHOSEN}}])
+    if drawn.protein:
+        calls.append(["addLabel", drawn.protein, _NAME, {"chain": letter, "resi": numbers[0], "atom": "CA"}])
+    return calls
 
 
 def _numbers(chain: Chain) -> list[int]:

@@ -22,7 +22,12 @@ def show_in_3d(workspace: Workspace, view: View) -> None:
     found = [importance_of(part, view.pair) for part in view.parts.values()]
     found.sort(key=lambda one: one.by_segment)  # single residues first
     show_structure(workspace, proteins, importances=found, chosen=chosen_tokens(view.pair),
-                   on_choose=_chosen, key=f"structure-{view.job.id}-{view.chosen}")
+                   on_choose=_chosen, about=_about(view), key=f"structure-{view.job.id}-{view.chosen}")
+
+
+def _about(view: View) -> dict[str, str]:
+    return {"Numbers from": f"{view.job.title} (explanation {view.job.id}, row {view.chosen})",
+            "Model": str(view.folder.summary["model"].get("title", ""))}
 
 
 def _chosen(tokens: tuple[str, ...]) -> None:

@@ -45,7 +45,7 @@ def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
     else:
         _show_tracks(job, folder, view, own)
         with st.expander("In 3D, on a structure of these proteins"):
-            _show_in_3d(workspace, folder, view)
+            _show_in_3d(workspace, job, folder, view)
     _show_tables(job, folder, row, own)
 
 
@@ -98,13 +98,14 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
     )  # fmt: skip
 
 
-def _show_in_3d(workspace: Workspace, folder: RegionFolder, view: PairView) -> None:
+def _show_in_3d(workspace: Workspace, job: Job, folder: RegionFolder, view: PairView) -> None:
     proteins = [Protein(name, sequence)
                 for name, sequence in zip(view.pair.names, view.sequences, strict=True)]
     known = tuple(tuple(folder.regions_of(name)[["start", "end", "type"]].itertuples(index=False, name=None))
                   for name in view.pair.names)
     show_structure(workspace, proteins, importances=[importance_of(view.part, view.pair)],
-                   regions=RegionLayer(known, type_colours(folder.types)), key=f"structure-row-{view.row}")
+                   regions=RegionLayer(known, type_colours(folder.types)), key=f"structure-row-{view.row}",
+                   about={"Numbers from": f"{job.title} (analysis {job.id}, row {view.row})"})
 
 
 def _on_paper(view: PairView, regions: dict[str, pd.DataFrame], types: list[str]) -> Figure:

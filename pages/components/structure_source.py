@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from esm2amp_core.errors import UserError
+from esm2amp_core.errors import UserError, printable
 from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.reading import parse_structure
 from esm2amp_core.structures.structure import Structure
@@ -15,14 +15,17 @@ from esm2amp_core.workspace import Workspace
 from pages.components.page import show_user_error
 from pages.components.text import literal
 
-KEPT = "structures"
-"""In the session: structures by the proteins that they were given for, the latest last."""
+KEPT, TURN = "structures", "structures-turn"
+"""In the session: structures by the proteins that they were given for, the latest last; how many were put
+away, so that the box for the next file is a new, empty one."""
 MOST_KEPT = 4
 TYPES = ["pdb", "ent", "cif", "mmcif", "gz"]
 
 
-def choose_structure(workspace: Workspace, proteins: Sequence[Protein], *, key: str) -> Structure | None:
-    """The structure given for these proteins; asks for one where there is none."""
+def choose_structure(
+    workspace: Workspace, proteins: Sequence[Protein], *, key: str
+) -> tuple[Structure, str] | None:
+    """The structure given for these proteins and where it comes from; asks for one where there is none."""
     kept = st.session_state.setdefault(KEPT, {})
     own = hashlib.sha256(" ".join(protein.sequence for protein in proteins).encode()).hexdigest()
     if own not in kept:
@@ -35,16 +38,21 @@ def choose_structure(workspace: Workspace, proteins: Sequence[Protein], *, key: 
         st.rerun()
     structure, origin = kept[own]
     left, right = st.columns([4, 1.3], vertical_alignment="center")
-    left.caption(f"{literal(structure.name, limit=80)}{origin}")
-    right.button("Another structure", key=f"{key}-other", on_click=kept.pop, args=(own, None),
+    left.caption(literal(" · ".join(filter(None, [printable(structure.name)[:80], origin]))))
+    right.button("Another structure", key=f"{key}-other", on_click=_put_away, args=(own,),
                  width="stretch")
-    return structure
+    return structure, origin
+
+
+def _put_away(own: str) -> None:
+    st.session_state[KEPT].pop(own, None)
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def _from_file(workspace: Workspace, key: str) -> tuple[Structure, str] | None:
     given = st.file_uploader(
         "A structure with one or both of the proteins: PDB or mmCIF, also gzipped", type=TYPES,
-        key=f"{key}-file",
+        key=f"{key}-file-{st.session_state.get(TURN, 0)}",
         help="An entry of the Protein Data Bank, or a prediction, such as one of both proteins together. "
              "The file is read here and kept until the browser's tab is closed.",
     )  # fmt: skip
@@ -80,12 +88,10 @@ def _from_alphafold(
             show_user_error(error)
             return None
     parts = f", part 1 of {source.n_parts}" if source.n_parts > 1 else ""
-    return structure, f" · AlphaFold DB, {literal(source.accession)}{parts} · CC BY 4.0"
+    return structure, f"AlphaFold DB, {source.accession}{parts} · CC BY 4.0"
 
 
 def _likely(name: str) -> str:
     """The accession in a name such as ``sp|P04637|P53_HUMAN``, or the name."""
     parts = name.split("|")
     return parts[1] if len(parts) == 3 else name[:80]
-
-

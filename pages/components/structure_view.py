@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -14,8 +14,10 @@ from esm2amp_core.structures.painting import CHAINS, PLDDT, Colouring, paint
 from esm2amp_core.structures.placing import Placement, place
 from esm2amp_core.structures.scene import scene
 from esm2amp_core.structures.structure import Structure
+from esm2amp_core.structures.viewer_page import viewer_data
 from esm2amp_core.workspace import Workspace
 from pages.components.page import show_user_error
+from pages.components.structure_file import offer_file
 from pages.components.structure_interface import compare_with_interface
 from pages.components.structure_source import choose_structure
 from pages.components.structure_viewer import show_viewer
@@ -27,7 +29,8 @@ REGIONS = "Annotated regions"
 def show_structure(
     workspace: Workspace, proteins: Sequence[Protein], *, importances: Sequence[Importance] = (),
     regions: RegionLayer | None = None, chosen: Sequence[str] = (),
-    on_choose: Callable[[tuple[str, ...]], None] | None = None, key: str = "structure",
+    on_choose: Callable[[tuple[str, ...]], None] | None = None, about: Mapping[str, str] | None = None,
+    key: str = "structure",
 ) -> None:
     """Ask for a structure, and show the proteins in it.
 
@@ -43,26 +46,37 @@ def show_structure(
         Tokens such as ``A.segment3`` whose residues are outlined.
     on_choose : callable, optional
         Called with the segment of a residue that is clicked, as a tuple of one token.
+    about : mapping of str to str, optional
+        Where the importances come from, told in a saved view.
     key : str
         Begins the keys of all widgets.
     """
     if not workspace.has_viewer_script:
         _offer_viewer(workspace, key)
         return
-    structure = choose_structure(workspace, proteins, key=key)
-    if structure is None:
+    given = choose_structure(workspace, proteins, key=key)
+    if given is None:
         return
+    structure, origin = given
     try:
         chain_keys = _chain_keys(key, structure, proteins)
         placement = place(structure, proteins, chosen=[st.session_state.get(own) or "" for own in chain_keys])
         touching = placement.contacts() if placement.is_complex else None
         title, colouring, marked = _controls(placement, importances, regions, key, chain_keys)
         drawn, legend = paint(placement, colouring, chosen=chosen, touching=touching if marked else None)
-        show_viewer(scene(drawn), legend, alt=_alt(placement, proteins, title), key=f"{key}-viewer",
-                    on_choose=None if on_choose is None else lambda token: on_choose((token,)))  # fmt: skip
+        data = viewer_data(scene(drawn), legend, alt=_alt(placement, proteins, title),
+                           title=f"{' and '.join(protein.id for protein in proteins)}: {title}")
+        show_viewer(data, key=f"{key}-viewer",
+                    on_choose=None if on_choose is None else lambda token: on_choose((token,)))
     except UserError as error:
         show_user_error(error)
         return
+    words, save = st.columns([4, 1.3], gap="medium")
+    words.caption("Drag to turn. Click into the picture, then use the wheel to zoom. Click a residue to "
+                  "choose its segment. Everything is drawn on this machine.")
+    with save:
+        sources = {"Structure from": origin} if origin else {}
+        offer_file(workspace, data, placement, proteins, {**sources, **(about or {})}, key=key)
     _tell(placement, proteins)
     if touching is not None and importances:
         compare_with_interface(placement, importances, touching)
@@ -122,8 +136,6 @@ def _alt(placement: Placement, proteins: Sequence[Protein], title: str) -> str:
 
 def _tell(placement: Placement, proteins: Sequence[Protein]) -> None:
     """How the structure fits the proteins."""
-    st.caption("Drag to turn. Click into the picture, then use the wheel to zoom. Click a residue to choose "
-               "its segment. Everything is drawn on this machine.")
     for reason in filter(None, placement.reasons):
         st.info(literal(reason))
     with st.expander("How the structure fits the sequences"):

@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from esm2amp_core.structures.colours import CHOSEN, CONTACT, Legend
+from esm2amp_core.structures.viewer_page import SCRIPT, VIEWER_CSS, VIEWER_HTML, VIEWER_JS
 
-HERE = Path(__file__).resolve().parent
-SCRIPT = "3Dmol-min.js"
-HTML = """<div class="structure">
-<div class="frame"><p class="pointed" aria-live="polite"></p>
-<div class="canvas" tabindex="0" role="img"></div></div>
-<div class="below"><div class="legend"></div>
-<button type="button" class="reset">Reset the view</button>
-<button type="button" class="png">Save as PNG</button></div>
-</div>"""
 FAILED = ("This browser cannot draw in 3D: WebGL is switched off, or the viewer's script could not be "
           "loaded. All else on this page works.")
 
-_viewer = st.components.v2.component(
-    "structure_viewer", html=HTML, css=(HERE / "structure_viewer.css").read_text(encoding="utf-8"),
-    js=(HERE / "structure_viewer.js").read_text(encoding="utf-8"),
-)  # fmt: skip
+_viewer = st.components.v2.component("structure_viewer", html=VIEWER_HTML, css=VIEWER_CSS, js=VIEWER_JS)
 
 
 def show_viewer(
-    scene: dict[str, Any], legend: Legend, *, alt: str, key: str,
-    on_choose: Callable[[str], None] | None = None,
+    data: dict[str, Any], *, key: str, on_choose: Callable[[str], None] | None = None
 ) -> None:
-    """Show a scene, as `structures.scene.scene` gives it.
+    """Show a scene.
 
     Parameters
     ----------
-    scene : dict
-    legend : Legend
-    alt : str
-        What is seen, in words.
+    data : dict
+        As `structures.viewer_page.viewer_data` gives it.
     key : str
     on_choose : callable, optional
         Called with the token of a residue that was clicked.
     """
     base = st.get_option("server.baseUrlPath").strip("/")
-    data = {
-        "scene": scene, "legend": asdict(legend), "alt": alt, "failed": FAILED, "outline": CHOSEN,
-        "contact": CONTACT, "script": f"{'/' if base else ''}{base}/app/static/{SCRIPT}",
-    }  # fmt: skip
+    script = f"{'/' if base else ''}{base}/app/static/{SCRIPT}"
 
     def clicked() -> None:
         token = st.session_state[key].get("chosen")
         if on_choose and token:
             on_choose(token)
 
-    _viewer(key=key, data=data, on_chosen_change=clicked)
+    _viewer(key=key, data={**data, "failed": FAILED, "script": script}, on_chosen_change=clicked)

@@ -1,13 +1,14 @@
-// Draws a scene (structures/scene.py) with 3Dmol.js. All words from files go through textContent.
+// Draws a scene (scene.py) with 3Dmol.js, in the app and in a page saved by it (viewer_page.py).
+// All words from files go through textContent.
 
 const ROTATE = { ArrowLeft: [-10, "y"], ArrowRight: [10, "y"], ArrowUp: [-10, "x"], ArrowDown: [10, "x"] };
 const ZOOM = { "+": 1.2, "=": 1.2, "-": 1 / 1.2 };
 let loading = null;
 
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
+export default function show({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".structure");
-  root.choose = (token) => setTriggerValue("chosen", token);
+  root.choose = setTriggerValue && ((token) => setTriggerValue("chosen", token));
+  root.shown = data;
   root.querySelector(".canvas").setAttribute("aria-label", data.alt);
   drawLegend(root.querySelector(".legend"), data.legend);
   load(data.script)
@@ -34,40 +35,22 @@ function load(address) {
 function draw(root, data) {
   const box = root.querySelector(".canvas");
   const viewer = (root.viewer ??= makeViewer(root, box));
-  const chains = data.scene.chains;
-  root.chains = chains;
-  if (root.pdb !== data.scene.pdb) {
+  root.chains = data.scene.chains;
+  for (const chain of Object.values(root.chains)) {
+    chain.index = new Map(chain.numbers.map((number, i) => [number, i]));
+  }
+  const isNew = root.pdb !== data.scene.pdb;
+  if (isNew) {
     viewer.removeAllModels();
     viewer.addModel(data.scene.pdb, "pdb");
     root.pdb = data.scene.pdb;
-    for (const chain of Object.values(chains)) {
-      chain.index = new Map(chain.numbers.map((number, i) => [number, i]));
-    }
-    viewer.removeAllLabels();
-    nameProteins(viewer, chains);
-    showAll(viewer);
   }
-  for (const chain of Object.values(chains)) {
-    chain.index ??= new Map(chain.numbers.map((number, i) => [number, i]));
-  }
-  for (const [letter, chain] of Object.entries(chains)) {
-    const colorfunc = (atom) => chain.colours[chain.index.get(atom.resi)];
-    const numbers = (which) => which.map((i) => chain.numbers[i]);
-    // A thin line for what has no more than Cα, and for chains that are none of the proteins.
-    const style = chain.trace || !chain.protein ? { style: "trace", thickness: 0.4 } : { arrows: true };
-    viewer.setStyle({ chain: letter }, { cartoon: { ...style, colorfunc } });
-    if (chain.touching.length) {
-      const atoms = { chain: letter, resi: numbers(chain.touching), atom: "CA" };
-      viewer.addStyle(atoms, { sphere: { radius: 0.8, color: data.contact } });
-    }
-    if (chain.chosen.length) {
-      const atoms = { chain: letter, resi: numbers(chain.chosen), atom: ["N", "CA", "C"] };
-      viewer.addStyle(atoms, { stick: { radius: 0.6, color: data.outline } });
-    }
-  }
+  viewer.removeAllLabels();
+  for (const [method, ...args] of data.scene.calls) viewer[method](...args);
+  if (isNew) showAll(viewer);
   viewer.setClickable({}, true, (atom) => {
     const token = nameOf(root, atom, "tokens");
-    if (token) root.choose(token);
+    if (token) root.choose?.(token);
   });
   viewer.setHoverable({}, true, (atom) => point(root, nameOf(root, atom, "labels")), () => point(root, ""));
   viewer.render();
@@ -93,7 +76,7 @@ function makeViewer(root, box) {
     event.preventDefault();
   });
   root.querySelector(".reset").onclick = () => showAll(viewer);
-  root.querySelector(".png").onclick = () => save(viewer);
+  root.querySelector(".png").onclick = () => save(viewer, root.shown);
   new ResizeObserver(() => viewer.resize()).observe(box);
   return viewer;
 }
@@ -104,18 +87,12 @@ function showAll(viewer) {
   viewer.zoom(1.15);
 }
 
-function nameProteins(viewer, chains) {
-  for (const [letter, { protein, numbers }] of Object.entries(chains)) {
-    if (!protein) continue;
-    const [atom] = viewer.selectedAtoms({ chain: letter, resi: numbers[0], atom: "CA" });
-    const look = { fontSize: 15, bold: true, fontColor: "white", backgroundColor: "#4a5560", backgroundOpacity: 0.85 };
-    if (atom) viewer.addLabel(protein, { ...look, position: atom, inFront: true });
-  }
-}
-
-function save(viewer) {
+async function save(viewer, { title, legend }) {
+  const picture = new Image();
+  picture.src = viewer.pngURI();
+  await picture.decode();
   const link = document.createElement("a");
-  link.href = viewer.pngURI();
+  link.href = onPaper(picture, title, legend).toDataURL("image/png");
   link.download = "structure.png";
   link.click();
 }
