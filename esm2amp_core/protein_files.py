@@ -9,7 +9,14 @@ from pathlib import Path
 
 from esm2amp_core.errors import Issue, PairError, SequenceError, Severity, UserError, quoted
 from esm2amp_core.files.text import MEGABYTE, check_size, decode, read_file
-from esm2amp_core.sequences import MAX_ENTRIES, Protein, clean_sequence, parse_fasta, sequence_problem
+from esm2amp_core.sequences import (
+    MAX_ENTRIES,
+    Protein,
+    clean_sequence,
+    list_fasta,
+    parse_fasta,
+    sequence_problem,
+)
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table
 
@@ -41,11 +48,35 @@ def read_proteins(
     SequenceError
         If the file cannot be read or holds no proteins of either form.
     """
-    data = read_packed(path, max_file_mb=max_file_mb, error=SequenceError)
-    name = Path(path).name
-    # A workbook is no text; whatever else does not begin as FASTA does is read as a table.
-    if not data.startswith(b"PK") and decode(data, name, error=SequenceError).lstrip()[:1] in (">", ";", ""):
-        return parse_fasta(data)
+    data, name = read_packed(path, max_file_mb=max_file_mb, error=SequenceError), Path(path).name
+    return parse_fasta(data) if _is_fasta(data, name) else _of_any_table(data, name, max_file_mb)
+
+
+def list_proteins(
+    path: str | Path, *, max_file_mb: float = Settings.max_file_mb
+) -> tuple[list[Protein], list[Issue]]:
+    """Proteins of such a file in its order, each by its id alone; issues as `read_fasta` gives them.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or holds no proteins of either form.
+    """
+    data, name = read_packed(path, max_file_mb=max_file_mb, error=SequenceError), Path(path).name
+    if _is_fasta(data, name):
+        return list_fasta(data, name)
+    proteins, issues = _of_any_table(data, name, max_file_mb)
+    return list(proteins.values()), issues
+
+
+def _is_fasta(data: bytes, name: str) -> bool:
+    """A workbook is no text; whatever else does not begin as FASTA does is read as a table."""
+    if data.startswith(b"PK"):
+        return False
+    return decode(data, name, error=SequenceError).lstrip()[:1] in (">", ";", "")
+
+
+def _of_any_table(data: bytes, name: str, max_file_mb: float) -> tuple[dict[str, Protein], list[Issue]]:
     try:
         return _of_table(read_table(data, name, max_pairs=MAX_ENTRIES, max_file_mb=max_file_mb), name)
     except PairError as error:

@@ -185,8 +185,12 @@ def read_fasta(
     SequenceError
         If the file cannot be read or is not FASTA.
     """
-    data = read_file(path, max_file_mb=max_file_mb, error=SequenceError)
-    records = list(_records(decode(data, Path(path).name, error=SequenceError)))
+    return list_fasta(read_file(path, max_file_mb=max_file_mb, error=SequenceError), Path(path).name)
+
+
+def list_fasta(data: bytes, name: str) -> tuple[list[Protein], list[Issue]]:
+    """As `read_fasta`, of the contents of a file of this name."""
+    records = list(_records(decode(data, name, error=SequenceError)))
     proteins, issues = _by_id(records)
     return [proteins[record.id] for record in records if record.id in proteins], issues
 

@@ -14,7 +14,7 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "same_pairs", "explanation_files", "explanation_tests", "region_files"}  # fmt: skip
+         "same_pairs", "explanation_files", "explanation_tests", "region_files", "screen_files"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "reports": {"errors", "report_checks"},
     "report_words": {"reports"},
     "region_files": {"errors", "files", "annotations"},
+    "screen_files": {"errors", "files"},
     "annotations": {"errors", "settings", "files", "sequences", "tables", "protein_files"},
     "exports": NOUNS,
     "feature_files": NOUNS,
@@ -60,6 +61,7 @@ MAY_IMPORT = {
     "downloads": NOUNS | {"annotations", "models", "structures"},
     "predictor": NOUNS | {"embed", "models"},
     "selfcheck": NOUNS | {"predictor"},
+    "screening": NOUNS | {"exports", "embed", "models", "predictor"},
     "splitting": NOUNS | {"exports"},
     "evaluation": NOUNS | {"exports", "predictor"},
     "regions": NOUNS | {"exports", "annotations", "evaluation"},
@@ -72,12 +74,12 @@ MAY_IMPORT = {
     "submissions": NOUNS | {"store"},
     "workspace": NOUNS | {"store", "submissions", "launching", "downloads", "structures"},
     "tasks": NOUNS | {"store", "workspace", "predictor", "embed", "installing", "evaluation", "explain",
-              "annotations", "downloads", "regions"},
+              "annotations", "downloads", "regions", "screening"},
     "training": NOUNS | {"embed", "models", "predictor", "selfcheck", "installing", "evaluation", "explain",
                          "surrogates"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
                     "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain",
-                    "surrogates", "annotations", "regions"},
+                    "surrogates", "annotations", "regions", "screening"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -145,7 +147,7 @@ def test_pages_are_short():
 
 
 @pytest.mark.parametrize("module", ["workspace", "exports", "pairs", "kinds", "bundles", "region_files",
-                                    "cli.main"])
+                                    "screen_files", "cli.main"])
 def test_light_modules_load_without_torch(module):
     code = (
         f"import sys, esm2amp_core.{module}; heavy = {{'torch', 'transformers', 'sklearn', 'streamlit'}}; "

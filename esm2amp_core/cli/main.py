@@ -12,7 +12,17 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from esm2amp_core import __version__
-from esm2amp_core.cli import evaluating, explaining, jobs, models, predicting, regions, splitting, training
+from esm2amp_core.cli import (
+    evaluating,
+    explaining,
+    jobs,
+    models,
+    predicting,
+    regions,
+    screening,
+    splitting,
+    training,
+)
 from esm2amp_core.cli.console import NOTES, OUTPUT
 from esm2amp_core.errors import UserError
 
@@ -28,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(predicting.predict)
 app.command()(predicting.embed)
+app.command()(screening.screen)
 app.command()(explaining.explain)
 app.command()(regions.regions)
 app.command()(evaluating.evaluate)

@@ -1,0 +1,198 @@
+"""The finished blocks of a screen on disk: a file each, whole or not there, and the list of them.
+
+While a screen runs, each finished part is a line in ``parts.jsonl``; in the end the lines move into the
+manifest. A part without a line, or a line without its part, is a block that is scored again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.files.whole_file import whole_file
+from esm2amp_core.screen_files import (
+    FORMAT,
+    MANIFEST,
+    PART_SCHEMA,
+    PARTS,
+    SUMMARY,
+    ScreenFolder,
+    read_part,
+)
+from esm2amp_core.screening.plan import Block
+
+JOURNAL = "parts.jsonl"
+
+
+@dataclass(frozen=True)
+class BlockScores:
+    """Scores of a block's pairs, in the order of `Block.pairs`; each ndarray, dtype=float32, shape=(M,)."""
+
+    logit: np.ndarray
+    probability: np.ndarray
+    order_difference: np.ndarray
+
+
+class PartStore:
+    """The parts of one screen; the caller holds the folder's lock.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the screen.
+    names : sequence of str
+        Of the proteins, by number.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder, self._names = folder, list(names)
+        self._finished: dict[int, dict[str, Any]] = {}
+
+    def open(self, identity: Mapping[str, Any]) -> None:
+        """Begin a screen, or go on with the one that stands here.
+
+        Parameters
+        ----------
+        identity : mapping
+            JSON values: everything that decides the scores.
+
+        Raises
+        ------
+        UserError
+            If another screen stands here, or the folder cannot be used.
+        """
+        check_folder(self.folder, identity)
+        try:
+            (self.folder / PARTS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.folder} cannot be used: {error.strerror or error}.",
+                            hint="Name a folder of your own.") from None
+        (self.folder / SUMMARY).unlink(missing_ok=True)  # until the tables are those of this run
+        if not (self.folder / MANIFEST).exists():
+            self._write_manifest(identity, [])
+        for part in [*ScreenFolder(self.folder).manifest["parts"], *self._journal()]:
+            self._finished[part["block"]] = part
+
+    def finished(self) -> set[int]:
+        """Numbers of the blocks whose parts are here and as they were written."""
+        for number in list(self._finished):
+            try:
+                self.read(number)
+            except JobError:
+                del self._finished[number]
+        return set(self._finished)
+
+    def add(self, block: Block, scores: BlockScores) -> None:
+        """Keep the scores of a block.
+
+        Raises
+        ------
+        UserError
+            If they cannot be written.
+        """
+        table = self._table(block, scores)
+        path = self.folder / PARTS / f"part-{block.number:06d}.parquet"
+        with whole_file(path) as unfinished:
+            pq.write_table(table, unfinished, compression="zstd", use_dictionary=["protein_a", "protein_b"])
+            digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
+        part = {"block": block.number, "file": path.name, "rows": len(table), "sha256": digest}
+        with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(part) + "\n")
+        self._finished[block.number] = part
+
+    def read(self, number: int) -> BlockScores:
+        """The scores of a block.
+
+        Raises
+        ------
+        JobError
+            If its part is not as it was written.
+        """
+        part = self._finished[number]
+        table = read_part(self.folder / PARTS / Path(part["file"]).name, part["sha256"])
+        return BlockScores(*(table[name].to_numpy() for name in ("logit", "probability", "order_difference")))
+
+    def close(self, identity: Mapping[str, Any]) -> None:
+        """Move the list of all parts into the manifest."""
+        self._write_manifest(identity, [self._finished[number] for number in sorted(self._finished)])
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+
+    def _journal(self) -> list[dict[str, Any]]:
+        """Lines of the journal; the last one may be half written."""
+        parts = []
+        try:
+            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        for line in lines[:-1]:
+            try:
+                part = json.loads(line)
+                parts.append({"block": int(part["block"]), "file": str(part["file"]),
+                              "rows": int(part["rows"]), "sha256": str(part["sha256"])})
+            except (ValueError, KeyError, TypeError):
+                continue
+        if lines[-1]:  # what comes next must not be joined to it
+            with (self.folder / JOURNAL).open("ab") as journal:
+                journal.write(b"\n")
+        return parts
+
+    def _write_manifest(self, identity: Mapping[str, Any], parts: list[dict[str, Any]]) -> None:
+        values = {"format": FORMAT, **identity, "parts": parts}
+        with whole_file(self.folder / MANIFEST) as path:
+            path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+    def _table(self, block: Block, scores: BlockScores) -> pa.Table:
+        first, second = block.pairs()
+        sides = [
+            pa.DictionaryArray.from_arrays(
+                pa.array((numbers - among.start).astype(np.int32)),
+                pa.array(self._names[among.start : among.stop], pa.string()),
+            )
+            for numbers, among in ((first, block.rows), (second, block.columns))
+        ]
+        values = [pa.array(values) for values in
+                  (scores.probability, scores.logit, scores.order_difference)]  # fmt: skip
+        return pa.Table.from_arrays([*sides, *values], schema=PART_SCHEMA)
+
+
+def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Refuse a folder that holds something else than this screen, or its beginning.
+
+    Raises
+    ------
+    UserError
+        With everything that differs.
+    """
+    if not (folder / MANIFEST).exists():
+        strange = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        if strange and strange != [PARTS]:
+            raise UserError(f"{folder} holds something else: {strange[0]}.",
+                            hint="Name a new folder for the screen.")
+        return
+    there, wanted = _flat(ScreenFolder(folder).manifest), _flat(identity)
+    differing = [f"{name} was {there.get(name, 'not told')}, is now {value}"
+                 for name, value in wanted.items() if there.get(name) != value]
+    if differing:
+        raise UserError(f"{folder} holds a screen of something else: {'; '.join(differing)}.",
+                        hint="Name another folder, or run the screen as it was begun.")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by names in words: ``model digest``."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        words = f"{prefix}{name.replace('_', ' ')}"
+        flat |= _flat(value, f"{words} ") if isinstance(value, dict) else {words: value}
+    return flat

@@ -1,0 +1,148 @@
+"""A whole screen: proteins embedded, blocks scored and kept, tables written. Goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from esm2amp_core import __version__
+from esm2amp_core.errors import SequenceError, UserError
+from esm2amp_core.files.run_lock import run_lock
+from esm2amp_core.predictor import Predictor
+from esm2amp_core.progress import Report, silent
+from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screening.engines import Engine, LocalEngine
+from esm2amp_core.screening.features import FeatureFile, feature_file
+from esm2amp_core.screening.inputs import ScreenProteins
+from esm2amp_core.screening.outputs import write_outputs
+from esm2amp_core.screening.parts import PartStore, check_folder
+from esm2amp_core.screening.plan import Plan
+
+STAGE = "Scoring pairs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenOptions:
+    """Choices of a screen.
+
+    Attributes
+    ----------
+    with_self : bool
+        Also score proteins that are bait and library with themselves.
+    top : int
+        Best pairs in the tables, by score and by z.
+    top_partners : int
+        Best partners of each bait.
+    block_pairs : int
+        Pairs in memory at a time; an interrupted screen loses at most as many.
+
+    Raises
+    ------
+    UserError
+        If a number is out of its range.
+    """
+
+    with_self: bool = False
+    top: int = 1_000
+    top_partners: int = 20
+    block_pairs: int = 100_000
+
+    def __post_init__(self) -> None:
+        ranges = {"top": (1, 1_000_000), "top_partners": (1, 1_000), "block_pairs": (1, 5_000_000)}
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(self, name) <= most:
+                raise UserError(f"{name.replace('_', ' ')} is {getattr(self, name):,}.",
+                                hint=f"Choose {least:,} to {most:,}.")
+
+
+def run_screen(
+    predictor: Predictor,
+    proteins: ScreenProteins,
+    folder: Path,
+    *,
+    options: ScreenOptions | None = None,
+    engine: Callable[[Predictor], Engine] = LocalEngine,
+    report: Report = silent,
+) -> ScreenFolder:
+    """Score every pair and write the folder; what an interrupted run finished there is kept.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    proteins : ScreenProteins
+    folder : Path
+        New or empty, or of the same screen.
+    options : ScreenOptions, optional
+    engine : callable
+        Makes who scores the blocks and embeds the proteins.
+    report : Report
+
+    Raises
+    ------
+    UserError
+        If there are no pairs, another screen stands there, another process is at it, or it cannot be written.
+    """
+    options = options or ScreenOptions()
+    bundle = predictor.bundle
+    with run_lock(folder / ".lock", f"{folder} is being filled", hint="name another folder"):
+        check_folder(folder, _identity(predictor, proteins, options))
+        worker = engine(predictor)
+        with feature_file(folder, proteins.proteins, bundle.manifest.features, worker.embed, report) as made:
+            features, failures = made
+            usable = proteins.without(failures)
+            plan = usable.plan(options.block_pairs, with_self=options.with_self)
+            if not plan.n_pairs:
+                raise SequenceError("There are no pairs to score.", hint="Two different proteins are needed.",
+                                    details=list(failures.values()))
+            identity = {**_identity(predictor, proteins, options), "screened": _screened(usable, plan)}
+            store = PartStore(folder, usable.names)
+            store.open(identity)
+            _score(store, plan, worker, features, report)
+        store.close(identity)
+        write_outputs(
+            store, plan, usable, threshold=bundle.manifest.threshold, top=options.top,
+            top_partners=options.top_partners, facts={"kind": identity["kind"], "model": identity["model"]},
+            report=report,
+        )  # fmt: skip
+    return ScreenFolder(folder)
+
+
+def _score(store: PartStore, plan: Plan, worker: Engine, features: FeatureFile, report: Report) -> None:
+    """Score and keep every block that is not kept already."""
+    finished = store.finished()
+    done = sum(len(block) for block in plan.blocks() if block.number in finished)
+    waiting = (block for block in plan.blocks() if block.number not in finished)
+
+    def progress(n_scored: int) -> None:
+        report(STAGE, done + n_scored, plan.n_pairs)
+
+    progress(0)
+    for block, scores in worker.score(waiting, features, progress):
+        store.add(block, scores)
+        done += len(block)
+        progress(0)
+
+
+def _identity(predictor: Predictor, proteins: ScreenProteins, options: ScreenOptions) -> dict[str, Any]:
+    """Everything that decides the scores and in which part they stand, as JSON values."""
+    embedder, card = predictor.embedder, predictor.bundle.manifest
+    return {
+        "kind": "all against all" if proteins.is_all_vs_all else "baits against library",
+        "proteins": {"number": len(proteins.proteins), "sha256": proteins.digest},
+        "model": {"name": card.name, "title": card.title, "digest": predictor.bundle.digest,
+                  "encoder": str(embedder.name), "encoder_revision": str(embedder.revision),
+                  "precision": str(embedder.precision), "device": str(embedder.device).partition(":")[0]},
+        "options": {"with_self": options.with_self, "block_pairs": options.block_pairs},
+        "versions": {"esm2amp": __version__, "torch": torch.__version__.partition("+")[0]},
+    }  # fmt: skip
+
+
+def _screened(proteins: ScreenProteins, plan: Plan) -> dict[str, Any]:
+    """What is left where the language model could not read some proteins."""
+    return {"proteins": plan.n_proteins, "baits": plan.n_baits,
+            "library": plan.n_proteins - plan.library_start, "pairs": plan.n_pairs,
+            "sha256": proteins.digest}  # fmt: skip
