@@ -100,6 +100,17 @@ def test_of_several_parts_the_first_is_fetched_and_of_isoforms_none(fetch, serve
     assert fetch()[1].n_parts == 3 and server.asked[-1] == "/part1"
 
 
+def test_other_makers_models_complexes_and_renamed_fields_do_not_lead_astray(fetch, server):
+    own = entry_of(server, "P04637", "/files/AF-P04637-F1-model_v9.cif")
+    own["modelEntityId"] = own.pop("entryId")  # as the API calls it since 2025
+    others = [{"modelEntityId": "AF-0000000066503175", "uniprotAccession": "P04637", "cifUrl": "http://x/a"},
+              {"modelEntityId": "AF-0000000066503176", "uniprotAccession": ["P04637", "Q00987"],
+               "isComplex": True, "cifUrl": "http://x/b"},
+              {"modelEntityId": "AF-0000000066503177", "cifUrl": "http://x/c"}]
+    server.answers["/api/prediction/P04637"] = answer(*others, own)
+    assert fetch()[1].url == own["cifUrl"]
+
+
 @pytest.mark.parametrize("protein", ["TP53", "../../etc/passwd", "P04637-2", "", "P04637/../x"])
 def test_what_is_no_accession_asks_nobody(fetch, server, protein):
     with pytest.raises(StructureError, match="no UniProt accession"):

@@ -116,6 +116,34 @@ def test_mmcif_gives_what_pdb_gives_also_gzipped_and_whatever_it_is_called():
         np.testing.assert_allclose(other.coordinates, one.coordinates)
 
 
+def test_of_two_amino_acids_at_one_place_the_first_is_taken_in_both_formats():
+    lines = chain_lines("AG", start=51)[:-1]
+    lines += [line[:16] + alt + line[17:] for name, alt in (("SER", "A"), ("THR", "B"))
+              for line in residue_lines(name, "A", 53, 7.6)]  # microheterogeneity
+    lines += [*residue_lines("VAL", "A", 54, 11.4), *residue_lines("LEU", "A", 55, 15.2)]
+    text = "\n".join([*lines, "END", ""])
+    for data, name in ((text.encode(), "a.pdb"), (as_cif(text), "a.cif")):
+        structure = parse_structure(data, name)
+        assert structure.chains[0].sequence == "AGSVL" and structure.chains[0].breaks == ()
+        assert [residue.number for residue in structure.chains[0].residues] == [51, 52, 53, 54, 55]
+        assert any("several places" in note for note in structure.notes)
+
+
+def test_of_twenty_models_only_the_first_counts():
+    models = [line for i in range(20)
+              for line in (f"MODEL     {i + 1:4d}", *chain_lines(SEQUENCE, y=5.0 * i), "ENDMDL")]
+    structure = parsed("EXPDTA    SOLUTION NMR", models)
+    assert len(structure.chains) == 1 and np.allclose(structure.chains[0].coordinates[0], [-1.25, 0, 0])
+    assert structure.is_predicted is False and "20 models" in structure.notes[0]
+
+
+def test_numbers_beyond_9999_are_read_as_programs_write_them():
+    lines = [line[:22] + code + line[26:] for code, x, name in
+             (("9998", 0.0, "ALA"), ("9999", 3.8, "GLY"), ("A000", 7.6, "SER"), ("A001", 11.4, "VAL"))
+             for line in residue_lines(name, "A", 1, x)]  # hybrid-36
+    assert [residue.number for residue in parsed(lines).chains[0].residues] == [9998, 9999, 10000, 10001]
+
+
 def test_a_prediction_is_known_by_its_header_or_by_its_numbers():
     plddt = [90.0 - i for i in range(40)]
     assert parsed(chain_lines(SEQUENCE, b=plddt)).is_predicted is True

@@ -85,10 +85,18 @@ def fetch_model(protein: str, cache: Path, *, alphafold_url: str) -> tuple[Struc
 
 
 def _model_url(answer: bytes, accession: str, address: str) -> tuple[str, int]:
-    """Where the model, or its first part, lies, and how many parts there are."""
+    """Where the model, or its first part, lies, and how many parts there are.
+
+    The answer may also hold isoforms, complexes, and models of others than AlphaFold DB's own.
+    """
     try:
-        entries = [entry for entry in json.loads(answer) if entry["uniprotAccession"] == accession]
-        parts = sorted(entries, key=lambda entry: _number(entry))
+        entries = json.loads(answer)
+        if entries and not any("uniprotAccession" in entry for entry in entries):
+            raise _strange(address)
+        alone = [entry for entry in entries
+                 if entry.get("uniprotAccession") == accession and not entry.get("isComplex")]
+        own = [entry for entry in alone if _name(entry).startswith(f"AF-{accession}-F")]
+        parts = sorted(own or alone, key=_number)
         if not parts:
             raise _no_model(accession)
         url = parts[0].get("cifUrl") or parts[0]["pdbUrl"]
@@ -98,8 +106,13 @@ def _model_url(answer: bytes, accession: str, address: str) -> tuple[str, int]:
         raise _strange(address) from None
 
 
+def _name(entry: Mapping[str, Any]) -> str:
+    """Of a model: ``AF-P04637-F1``; the field was renamed in 2025."""
+    return str(entry.get("modelEntityId") or entry.get("entryId") or "")
+
+
 def _number(entry: Mapping[str, Any]) -> int:
-    found = _FRAGMENT.search(str(entry.get("entryId") or entry.get("modelEntityId") or ""))
+    found = _FRAGMENT.search(_name(entry))
     return int(found.group(1)) if found else 1
 
 
