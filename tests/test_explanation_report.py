@@ -217,8 +217,8 @@ def write_tests(folder: ExplanationFolder, *, better: bool) -> None:
     arrays = {
         "faithfulness": Faithfulness(
             METHODS_RUN, np.array([1]), curve, curve, three, three, np.ones(N), score, score, score,
-            np.array([[-0.2, 0.2]]), p, score[0], np.full(M, np.nan), np.full(M, np.nan), p[0], 100),
-        "agreement": Agreement(METHODS_RUN, np.array([1]), np.array([[[1, 0.37], [0.37, 1]]])),
+            np.array([[-0.2, 0.2]]), p, score[0], *np.full((2, M), np.nan), p[0], *np.full((2, M), np.nan), 100),
+        "agreement": Agreement(METHODS_RUN, np.array([1]), *np.array([[[[1, 0.37], [0.37, 1]]]] * 2)),
         "randomisation": Randomisation(METHODS_RUN, ("", "no <weights>"), np.array([1]),
                                        np.array([[[0.123]], [[np.nan]]]), np.array([[[0.5]], [[np.nan]]])),
         "controls": Controls(("b_shuffled",), folder.tokens, (), 0.1, 0.52, np.zeros((1, 9)),

@@ -17,7 +17,7 @@ from esm2amp_core.explain.faithfulness import LEAST_DIFFERENCE, measure_faithful
 from esm2amp_core.explain.randomisation import check_randomisation, shuffle_weights
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
-from esm2amp_core.explanation_tests.p_values import empirical_p
+from esm2amp_core.explanation_tests.p_values import SIGNIFICANT, empirical_p, fewest_draws, holm
 from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.progress import Cancelled
@@ -107,6 +107,33 @@ def test_random_orders_pass_as_often_as_they_should():
     assert not found.better_on_average[0]
 
 
+def test_many_methods_that_know_nothing_do_not_pass_by_their_number():
+    """Six random orders per pair: one of them is at p <= 0.05 far more often than in one pair of twenty."""
+    subject = make_subject("siamese")
+    pairs = make_pairs(subject, 60, seed=1)
+    names = ("attention", "integrated_gradients", "token_shapley", "tree_shap", "gini", "deep_shap")
+    rng = np.random.default_rng(0)
+    explanations = {name: says(rng.normal(size=(60, 20)), name) for name in names}
+    found = measure_faithfulness(subject, pairs, explanations, SETTINGS)
+    clear = np.isfinite(found.p_values).all(axis=1)
+    assert clear.sum() > 20
+    assert (found.p_values[clear] <= SIGNIFICANT).any(axis=1).mean() > 0.12
+    assert found.better_than_random[clear].any(axis=1).mean() <= 0.12
+    assert not found.better_on_average.any()
+    assert found.n_orders == fewest_draws(6) == 119  # of which the best of six can stand out, but only just
+    assert_allclose(holm(np.array([1 / 120] + [0.9] * 5))[0], SIGNIFICANT)
+
+
+def test_of_a_job_the_share_of_pairs_is_told_with_its_interval(measured):
+    assert_array_equal(measured.share_better, [1, 0])
+    assert_array_equal(measured.share_low, [1, 0])
+    assert_array_equal(measured.share_high, [1, 0])
+    judged = measured.p_values.copy()
+    judged[:3, 0], judged[3:6, 0] = np.nan, 1.0  # three are not judged, of the nine others six are better
+    few = replace(measured, p_values=judged)
+    assert_allclose(few.share_better[0], 6 / 9)
+
+
 def test_methods_without_signs_are_ranked_by_magnitude(truth):
     subject, pairs, tokens, _ = truth
     attention = replace(says(np.zeros((12, 20)), "attention"), magnitude=np.zeros((12, 20)))
@@ -188,6 +215,7 @@ def test_tables_hold_every_number_in_its_place(measured):
     scores, frame = measured.scores(), measured.frame()
     assert len(scores) == 12 * 2 and len(frame) == 12 * 2 * 2 * 21
     line = scores[(scores["row"] == 5) & (scores["method"] == "integrated_gradients")].iloc[0]
+    assert line["p_value_holm"] == max(measured.p_values[5, 1], min(1, 2 * measured.p_values[5].min()))
     assert line["score"] == measured.score[5, 1] and line["random_high"] == measured.random_score[5, 1]
     line = frame.query("row == 3 and method == 'token_shapley' and curve == 'insertion'").iloc[7]
     assert line["tokens_changed"] == 7 and line["logit"] == measured.insertion[3, 0, 7]
@@ -196,6 +224,13 @@ def test_tables_hold_every_number_in_its_place(measured):
 
 def test_an_empirical_p_value_is_never_zero_and_counts_ties():
     assert_allclose(empirical_p(np.array([5.0, 2.0, 0.0]), np.array([1.0, 2.0, 3.0])), [0.25, 0.75, 1])
+
+
+def test_holms_correction_is_that_of_the_textbook():
+    p_values = np.array([[0.01, 0.04, 0.03, 0.005], [0.2, 0.2, np.nan, 0.9], [np.nan] * 4])
+    expected = [[0.03, 0.06, 0.06, 0.02], [0.6, 0.6, np.nan, 0.9], [np.nan] * 4]
+    assert_allclose(holm(p_values), expected)
+    assert_allclose(holm(np.array([0.04])), [0.04])  # one method needs no correction
 
 
 def test_agreement_is_spearmans(tmp_path):
@@ -208,8 +243,11 @@ def test_agreement_is_spearmans(tmp_path):
         for i, j in permutations(range(3), 2):
             expected = spearmanr(np.abs(values[i, pair]), np.abs(values[j, pair])).statistic
             assert_allclose(found.correlations[pair, i, j], expected)
+            signed = np.nan if 0 in (i, j) else spearmanr(values[i, pair], values[j, pair]).statistic
+            assert_allclose(found.signed_correlations[pair, i, j], signed)  # attention has no signs
     assert_allclose(np.diagonal(found.mean), 1)
     assert_allclose(found.mean, found.correlations.mean(axis=0))
+    assert_allclose(found.signed_mean, found.signed_correlations.mean(axis=0))
     assert_array_equal(found.rows, range(7, 12))
     assert_same(through_a_file(found, tmp_path), found)
     assert len(found.frame()) == 5 * 3 and isinstance(found, Agreement)

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.stats import rankdata
 
 from esm2amp_core.explanation_tests.agreement import Agreement
-from esm2amp_core.explanations import Explanation
+from esm2amp_core.explanations import METHODS, Explanation
 
 
 def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[int]) -> Agreement:
-    """Rank correlations between all methods' magnitudes, pair by pair.
+    """Rank correlations between all methods' magnitudes, and between their signed values, pair by pair.
 
     Parameters
     ----------
@@ -22,12 +22,14 @@ def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[in
         Of these pairs; not every method's numbers have an axis that tells them.
     """
     magnitudes = np.stack([found.magnitude for found in explanations.values()], axis=1)  # (N, M, 2T)
-    correlations = rank_correlation(magnitudes[:, :, None], magnitudes[:, None])
-    return Agreement(tuple(explanations), np.array(rows, dtype=np.int64), correlations)
+    values = np.stack([found.value if METHODS[method].signed else np.full_like(found.value, np.nan)
+                       for method, found in explanations.items()], axis=1)  # fmt: skip
+    correlations = (rank_correlation(of[:, :, None], of[:, None]) for of in (magnitudes, values))
+    return Agreement(tuple(explanations), np.array(rows, dtype=np.int64), *correlations)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Spearman's correlation along the last axis; NaN where all numbers of one side are equal."""
+    """Spearman's correlation along the last axis; NaN where numbers of one side are all equal, or unknown."""
     one, other = (_standardised(rankdata(values, axis=-1)) for values in (one, other))
     return (one * other).sum(axis=-1).clip(-1, 1)
 

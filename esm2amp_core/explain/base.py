@@ -13,7 +13,7 @@ from esm2amp_core.progress import Report, silent
 
 BASELINES = ("background", "zero")
 FEWEST_ORDERS = 20
-"""Random orders from which on one in twenty can be told from chance."""
+"""Random orders from which on one in twenty can be told from chance, where one method is judged."""
 MOST_SEED = 2**32 - 1
 """Every generator of random numbers takes it, also several times as large."""
 
@@ -33,8 +33,8 @@ class ExplainSettings:
         on an accelerator, else a number with which a pair takes seconds; from 2^(2T) on, all of them, which
         at most 20 tokens have in reach.
     random_orders : int
-        Per pair, beside which deletion and insertion curves are seen; from 20 on. 0: 100 where pairs are few,
-        else 20.
+        Per pair, beside which deletion and insertion curves are seen; from 20 on. 0: 200 where pairs are few.
+        At least 20 per method are taken (less one), which is what judging them side by side needs.
 
     Raises
     ------

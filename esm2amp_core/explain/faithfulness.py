@@ -14,12 +14,12 @@ from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.coalitions import Game, rows_of
 from esm2amp_core.explain.subject import PairFeatures, Subject
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
-from esm2amp_core.explanation_tests.p_values import empirical_p
+from esm2amp_core.explanation_tests.p_values import SIGNIFICANT, empirical_p, fewest_draws, holm
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.progress import Report, silent
 
-FEW_PAIRS, ORDERS_OF_FEW, ORDERS_OF_MANY = 50, 100, 20
-"""Up to so many pairs take the first number of random orders, more of them the second."""
+FEW_PAIRS, ORDERS_OF_FEW, ORDERS_OF_MANY = 50, 200, 20
+"""Random orders: the first number for up to so many pairs, the second for more; or what M methods need."""
 LEAST_DIFFERENCE = 0.1
 """Logits between a pair and the baseline, below which there is nothing to be faithful to."""
 FEWEST_FOR_INTERVAL = 10
@@ -36,7 +36,8 @@ def measure_faithfulness(
     """Take tokens away, and add them, in the order of each method and in random orders.
 
     Signed methods rank tokens by how much they speak for the score's side of the baseline, the others by
-    magnitude. The random orders are the same for every pair, and every second one is the first's reverse.
+    magnitude. The random orders are the same for every pair, and every second one is the first's reverse;
+    they are as many as the best of the methods needs to be told from chance, or more (`fewest_draws`).
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ def measure_faithfulness(
     if wrong := [method for method, found in explanations.items() if found.value.shape != (N, n)]:
         raise ValueError(f"{wrong[0]} explains {explanations[wrong[0]].value.shape}, not {(N, n)}.")
     n_orders = settings.random_orders or (ORDERS_OF_FEW if N <= FEW_PAIRS else ORDERS_OF_MANY)
+    n_orders = max(n_orders, fewest_draws(M))
     at_random = _random_orders(n, n_orders, settings.seed)
     curves, random, scores, random_scores, differences = [], [], [], [], np.empty(N)
     for i in range(N):
@@ -83,12 +85,14 @@ def measure_faithfulness(
     known = np.isfinite(by_chance).all(axis=1)
     p_values = np.where(known[:, None], empirical_p(score, by_chance), np.nan)
     curves, random = np.array(curves), np.array(random)
-    mean, low, high, mean_p = _mean_over_pairs(pairs.index[known], score[known], by_chance[known],
-                                               settings.seed)
+    better = holm(p_values[known]) <= SIGNIFICANT
+    mean, low, high = _mean_over_pairs(pairs.index[known], score[known], settings.seed)
+    _, share_low, share_high = _mean_over_pairs(pairs.index[known], better.astype(float), settings.seed)
+    mean_p = empirical_p(mean, by_chance[known].mean(axis=0)) if known.any() else np.full(M, np.nan)
     return Faithfulness(
         tuple(explanations), pairs.rows, curves[:, 0], curves[:, 1], random[:, 0], random[:, 1], differences,
         *np.array(scores).transpose(1, 0, 2), np.quantile(by_chance, [0.025, 0.975], axis=1).T, p_values,
-        mean, low, high, mean_p, n_orders,
+        mean, low, high, mean_p, share_low, share_high, n_orders,
     )  # fmt: skip
 
 
@@ -115,16 +119,15 @@ def _curves(game: Game, orders: np.ndarray, report: Report) -> np.ndarray:
 
 
 def _mean_over_pairs(
-    index: np.ndarray, score: np.ndarray, by_chance: np.ndarray, seed: int
-) -> tuple[np.ndarray, ...]:
-    """Mean score (M,), ends of its interval and p-value, from scores (N, M) and those by chance (N, R)."""
+    index: np.ndarray, score: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (M,) of numbers (N, M) of pairs, and the ends of its interval by proteins."""
     N, M = score.shape
     if not N:
-        return tuple(np.full((4, M), np.nan))
+        return tuple(np.full((3, M), np.nan))
     mean = score.mean(axis=0)
-    p_values = empirical_p(mean, by_chance.mean(axis=0))
     if N < FEWEST_FOR_INTERVAL:
-        return mean, *np.full((2, M), np.nan), p_values
+        return mean, *np.full((2, M), np.nan)
 
     def weighted(weights: np.ndarray) -> dict[str, np.ndarray]:
         total = weights.sum(axis=1)
@@ -135,4 +138,4 @@ def _mean_over_pairs(
     replicates = resample(weighted, index[:, 0], index[:, 1], seed=seed)
     ends = [replicates.interval(str(k), mean[k]) for k in range(M)]
     low, high = (np.array([getattr(end, name) for end in ends]) for name in ("low", "high"))
-    return mean, low, high, p_values
+    return mean, low, high

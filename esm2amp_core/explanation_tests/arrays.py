@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Arrays:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from esm2amp_core.explanation_tests.arrays import Arrays, long_frame
-
-SIGNIFICANT = 0.05
+from esm2amp_core.explanation_tests.arrays import Arrays, known_mean, long_frame
+from esm2amp_core.explanation_tests.p_values import SIGNIFICANT, holm
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,13 @@ class Faithfulness(Arrays):
     random_score : ndarray, shape=(N, 2)
         Between which scores the central 95 % of random orders lie.
     p_values : ndarray, shape=(N, M)
-        Share of random orders with at least this score, one added to both counts.
+        Share of random orders with at least this score, one added to both counts; each by itself.
     mean_score, mean_low, mean_high : ndarray, shape=(M,)
         Mean over pairs with its 95 % interval by proteins; the ends are NaN for fewer than ten pairs.
     mean_p_values : ndarray, shape=(M,)
-        The same share for the mean over all pairs.
+        The same share for the mean over all pairs: one test per method.
+    share_low, share_high : ndarray, shape=(M,)
+        95 % interval of `share_better`, as for the mean.
     n_orders : int
         Random orders per pair.
     """
@@ -59,34 +60,51 @@ class Faithfulness(Arrays):
     mean_low: np.ndarray
     mean_high: np.ndarray
     mean_p_values: np.ndarray
+    share_low: np.ndarray
+    share_high: np.ndarray
     n_orders: int
 
     SHAPES = {
         "methods": "M", "rows": "N", "deletion": "NMK", "insertion": "NMK", "random_deletion": "NBK",
         "random_insertion": "NBK", "difference": "N", "deletion_score": "NM", "insertion_score": "NM",
         "score": "NM", "random_score": "NE", "p_values": "NM", "mean_score": "M", "mean_low": "M",
-        "mean_high": "M", "mean_p_values": "M",
+        "mean_high": "M", "mean_p_values": "M", "share_low": "M", "share_high": "M",
     }  # fmt: skip
 
     @property
     def better_than_random(self) -> np.ndarray:
         """For which pairs a method does better than random orders: ndarray, dtype=bool, shape=(N, M)."""
-        return self.p_values <= SIGNIFICANT  # NaN is not
+        return self.corrected_p_values <= SIGNIFICANT  # NaN is not
+
+    @property
+    def corrected_p_values(self) -> np.ndarray:
+        """`p_values` corrected, in each pair, for the number of methods (Holm): ndarray, shape=(N, M)."""
+        return holm(self.p_values)
+
+    @property
+    def share_better(self) -> np.ndarray:
+        """Share of the pairs that could be judged for which a method does better: ndarray, shape=(M,)."""
+        return known_mean(np.where(np.isfinite(self.p_values), self.better_than_random, np.nan), axis=0)
 
     @property
     def better_on_average(self) -> np.ndarray:
         """Which methods do better over all pairs: ndarray, dtype=bool, shape=(M,)."""
-        return (self.mean_p_values <= SIGNIFICANT) & ~(self.mean_low <= 0)
+        return (self.corrected_mean_p_values <= SIGNIFICANT) & ~(self.mean_low <= 0)
+
+    @property
+    def corrected_mean_p_values(self) -> np.ndarray:
+        """`mean_p_values` corrected for the number of methods (Holm): ndarray, shape=(M,)."""
+        return holm(self.mean_p_values)
 
     def scores(self) -> pd.DataFrame:
         """One line per pair and method."""
-        columns = ("deletion_score", "insertion_score", "score", "p_values")
+        columns = ("deletion_score", "insertion_score", "score", "p_values", "corrected_p_values")
         frame = long_frame({"row": self.rows, "method": self.methods},
-                      {name: getattr(self, name) for name in columns})
+                           {name: getattr(self, name) for name in columns})
         M = len(self.methods)
         frame["random_low"], frame["random_high"] = (self.random_score[:, end].repeat(M) for end in (0, 1))
         frame["better_than_random"] = self.better_than_random.ravel()
-        return frame.rename(columns={"p_values": "p_value"})
+        return frame.rename(columns={"p_values": "p_value", "corrected_p_values": "p_value_holm"})
 
     def frame(self) -> pd.DataFrame:
         """One line per pair, method, curve and step, with what random orders do there."""
@@ -94,7 +112,7 @@ class Faithfulness(Arrays):
         parts = []
         for curve in ("deletion", "insertion"):
             part = long_frame({"row": self.rows, "method": self.methods, "tokens_changed": steps},
-                         {"logit": getattr(self, curve)})
+                              {"logit": getattr(self, curve)})
             random = getattr(self, f"random_{curve}").repeat(len(self.methods), axis=0)  # (N M, 3, K)
             for i, name in enumerate(("random_mean", "random_low", "random_high")):
                 part[name] = random[:, i].ravel()

@@ -46,6 +46,11 @@ class Randomisation(Arrays):
         return known_mean(self.correlations, axis=(1, 2))
 
     @property
+    def magnitude_mean(self) -> np.ndarray:
+        """The same of `magnitude_correlations`."""
+        return known_mean(self.magnitude_correlations, axis=(1, 2))
+
+    @property
     def passes(self) -> np.ndarray:
         """True where a method looks clearly different without what the model learned: dtype=bool, (M,)."""
         return self.mean < ALIKE
@@ -54,5 +59,5 @@ class Randomisation(Arrays):
         """One line per method, shuffle and pair."""
         draws = range(1, self.correlations.shape[1] + 1)
         return long_frame({"method": self.methods, "shuffle": draws, "row": self.rows},
-                     {"rank_correlation": self.correlations,
-                      "magnitude_rank_correlation": self.magnitude_correlations})
+                          {"rank_correlation": self.correlations,
+                           "magnitude_rank_correlation": self.magnitude_correlations})
