@@ -82,6 +82,8 @@ METHODS = {
     ),
 }
 """Every method, in the order in which people see them; `explain.EXPLAINERS` names the code of each."""
+RESIDUES = "residue_gradients"
+"""The method that leads to single residues: slow, so that it is asked for separately."""
 
 
 @dataclass(frozen=True)

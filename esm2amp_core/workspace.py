@@ -45,8 +45,9 @@ from esm2amp_core.store.worker_seat import WorkerSeat
 from esm2amp_core.structures.structure import Structure
 from esm2amp_core.submissions import scoring
 from esm2amp_core.submissions.download import download
-from esm2amp_core.submissions.explanation import explanation
+from esm2amp_core.submissions.explanation import by_residue, explanation
 from esm2amp_core.submissions.regions import regions
+from esm2amp_core.submissions.screening import screen
 from esm2amp_core.submissions.submission import Submission
 from esm2amp_core.trust import with_notes
 
@@ -185,6 +186,31 @@ class Workspace:
             explanation(self.settings, self.jobs, job_id, rows, methods=methods, bundle=bundle)
         )
 
+    def explain_by_residue(self, job_id: str, row: int) -> Job:
+        """The job that follows an explained pair down to its residues: queued now, or the one that does so.
+
+        Parameters
+        ----------
+        job_id : str
+            An explanation; the model and its settings are the same.
+        row : int
+            Of the pair.
+
+        Raises
+        ------
+        JobError
+            If there is no such explanation, or its input was removed.
+        PairError
+            If it has no such row.
+        """
+        return self._submit(by_residue(self.jobs, job_id, row))
+
+    def explained_by_residue(self, job_id: str, row: int) -> Job | None:
+        """The newest job that `explain_by_residue` queued for a pair, whatever became of it."""
+        asked = by_residue(self.jobs, job_id, row)
+        return self.jobs.find_equal(asked.kind, asked.params.to_json(), asked.pairs,
+                                    owner=self.settings.owner, states=tuple(JobState))
+
     def compare_regions(
         self, job_id: str, *, method: str, annotations: bytes = b"", filename: str = "", lookup: bool = False,
         label: str = "", types: Collection[str] = (), k: int = 3,
@@ -216,6 +242,39 @@ class Workspace:
         return self._submit(regions(
             self.settings, self.jobs, job_id, self.finished_explanation(job_id), method=method,
             annotations=annotations, filename=filename, lookup=lookup, label=label, types=types, k=k,
+        ))  # fmt: skip
+
+    def submit_screen(
+        self, library: bytes, bait: bytes = b"", *, library_name: str = "library.fasta",
+        bait_name: str = "bait.fasta", with_self: bool = False, top: int = 1_000, top_partners: int = 20,
+        bundle: str = "", title: str = "", device: str = "", precision: str = "",
+    ) -> Job:  # fmt: skip
+        """The job that scores baits with a library: queued now, or the one that did or does the same.
+
+        Parameters
+        ----------
+        library, bait : bytes
+            Contents of files of proteins; without a bait, all of the library with each other.
+        library_name, bait_name : str
+            Names of the files.
+        with_self : bool
+            Also score a protein with itself, where it is bait and library.
+        top, top_partners : int
+            Best pairs, and best partners of each bait, in the tables.
+        bundle, title, device, precision : str
+            As for `submit_prediction`.
+
+        Raises
+        ------
+        SequenceError
+            If a file cannot be read or holds no usable protein.
+        BundleError, JobError
+            If there is no such bundle; if there are no pairs, or the files cannot be kept.
+        """
+        return self._submit(screen(
+            self.settings, library, bait, library_name=library_name, bait_name=bait_name,
+            with_self=with_self, top=top, top_partners=top_partners, bundle=bundle, title=title,
+            device=device, precision=precision,
         ))  # fmt: skip
 
     def finished_explanation(self, job_id: str) -> Path:
@@ -344,6 +403,17 @@ class Workspace:
     def regions_folder(self, job_id: str) -> Path:
         """Where the comparison of a job with regions lies once it is there."""
         return self.jobs.artifacts.folder / job_id / "regions"
+
+    def screen_folder(self, job_id: str) -> Path:
+        """Where the screen of a job lies; `ScreenFolder` reads it once it is done."""
+        return self.jobs.artifacts.folder / job_id / "screen"
+
+    def screened_files(self, job_id: str) -> tuple[Path, Path | None]:
+        """The files of proteins that lie with a screen: the library, and the baits where there are any."""
+        params = self.jobs.get(job_id).params
+        given = self.jobs.artifacts.folder / job_id / GIVEN
+        bait = given / "bait" / str(params["bait"]) if params.get("bait") else None
+        return given / "library" / str(params["library"]), bait
 
     def annotations_file(self, job_id: str) -> Path:
         """The annotations that lie with a job of the kind "regions"."""

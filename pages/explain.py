@@ -41,5 +41,5 @@ with page("Explain") as workspace:
         show_score(open_view(workspace, job, folder, chosen), model.threshold)
         explore(workspace, job.id, chosen)
         show_way_on(job)
-        offer_residues(workspace, job, folder)
+        offer_residues(workspace, job, folder, chosen)
     offer_attention(workspace, job, model)

@@ -1,6 +1,7 @@
 """The Explain page, run by Streamlit without a browser; the worker runs inline."""
 
 import io
+import json
 import shutil
 import zipfile
 
@@ -16,6 +17,7 @@ from tiny_bundle import make_bundle
 from esm2amp_core.explain import running
 from esm2amp_core.explain.agreement import measure_agreement
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.report import pair_report
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.pairs import PairTable
@@ -300,3 +302,61 @@ def test_the_archive_holds_every_file_of_the_explanation(workspace):
     with zipfile.ZipFile(io.BytesIO(zipped(folder))) as archive:
         assert sorted(archive.namelist()) == sorted(path.name for path in folder.iterdir())
         assert archive.read("attention.npz") == (folder / "attention.npz").read_bytes()
+
+
+# ---------------------------------------------------------------- down to residues
+
+
+def down_to_residues(app):
+    button(app, "Go down to residues").click()
+    return sound(app.run())
+
+
+@pytest.mark.parametrize("rows", [[1], ()])
+def test_going_down_to_residues_computes_only_that_and_shows_it_with_the_rest(workspace, rows):
+    job_id = explained(workspace, rows)
+    app = down_to_residues(visit("explain", job=job_id, row="1"))
+    (asked, *_) = workspace.jobs.list(kind=EXPLAIN)
+    assert (asked.params["methods"], asked.n_rows) == (["residue_gradients"], 1)
+    assert app.query_params["job"] == job_id and "Waiting" in words(app)
+    run_pending(workspace)
+    app = visit("explain", job=job_id, row="1")
+    assert app.selectbox(key="explain-colour").options == ["Attention", "Residue gradients"]
+    assert "Go down to residues" not in [one.label for one in app.button]
+    assert workspace.explain_by_residue(job_id, 1).id == asked.id
+    if not rows:  # other pairs have their own
+        assert "Go down to residues" in [one.label for one in visit("explain", job=job_id, row="2").button]
+
+
+def test_residues_stand_in_the_report_and_the_archive_of_their_pair(workspace):
+    job_id = explained(workspace, [1])
+    asked = workspace.explain_by_residue(job_id, 1)
+    run_pending(workspace)
+    folder, residues = folder_of(workspace, job_id), folder_of(workspace, asked.id)
+    page = pair_report(folder, 1, workspace.inputs(job_id).proteins, residues=residues).decode()
+    assert "--method=attention,residue_gradients" in page
+    assert "<h2>Attention</h2>" in page and "<h2>Residue gradients</h2>" in page
+    with zipfile.ZipFile(io.BytesIO(zipped(folder.folder, residues.folder))) as archive:
+        assert {"attention.npz", "residue_gradients/residue_gradients.npz"} <= set(archive.namelist())
+
+
+def test_residues_that_failed_say_why_and_can_be_asked_again(workspace, monkeypatch):
+    job_id = explained(workspace, [1])
+    asked = workspace.explain_by_residue(job_id, 1)
+    workspace.jobs.claim("w")
+    workspace.jobs.fail(asked.id, "No memory is left.", worker="w")
+    app = visit("explain", job=job_id)
+    assert "No memory is left." in app.error[0].value
+    down_to_residues(app)
+    assert workspace.jobs.list(kind=EXPLAIN)[0].id not in (asked.id, job_id)
+
+
+def test_residues_of_a_model_that_was_changed_meanwhile_are_not_mixed_with_the_rest(workspace):
+    job_id = explained(workspace, [1])
+    asked = workspace.explain_by_residue(job_id, 1)
+    run_pending(workspace)
+    path = workspace.explanation_folder(asked.id) / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["model"]["digest"] = "0" * 64
+    path.write_text(json.dumps(summary))
+    assert visit("explain", job=job_id).selectbox(key="explain-colour").options == ["Attention"]

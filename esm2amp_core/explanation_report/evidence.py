@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from esm2amp_core.errors import JobError
 from esm2amp_core.explanation_files import ExplanationFolder
-from esm2amp_core.explanation_report.words import number
+from esm2amp_core.explanation_report.reading import read_test, tested_at
+from esm2amp_core.explanation_report.words import interval, number
 from esm2amp_core.explanation_tests.agreement import Agreement
-from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
 from esm2amp_core.explanation_tests.randomisation import Randomisation
@@ -21,7 +19,6 @@ from esm2amp_core.explanations import METHODS
 from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
 from esm2amp_core.plots.matrices import agreement_matrix
 
-Found = TypeVar("Found", bound=Arrays)
 NO_BETTER = "On this pair this method does no better than random orders of segments: do not build on it."
 NO_BETTER_ON_AVERAGE = "Over these pairs this method does no better than random orders of segments."
 
@@ -38,16 +35,6 @@ class Test:
     numbers: tuple[int, ...] = ()
 
 
-def no_better_than_random(folder: ExplanationFolder, row: int | None) -> list[str]:
-    """Methods that tell nothing of a pair, or of all pairs (None), as far as that was tested."""
-    found = _read(folder, Faithfulness)
-    at = None if found is None else _at(found.rows, row)
-    if found is None or (at is None and row is not None):
-        return []
-    better = found.better_on_average if at is None else found.better_than_random[at]
-    return [method for method, good in zip(found.methods, better, strict=True) if not good]
-
-
 def tests_of(folder: ExplanationFolder, row: int | None) -> list[Test]:
     """Tests of what is said of one pair, or of all pairs (None).
 
@@ -58,20 +45,21 @@ def tests_of(folder: ExplanationFolder, row: int | None) -> list[Test]:
     """
     makers = ((Faithfulness, _faithfulness), (Agreement, _agreement), (Randomisation, _randomisation),
               (Controls, _controls))  # fmt: skip
-    found = ((make, _read(folder, noun)) for noun, make in makers)
-    return [make(arrays, row) for make, arrays in found if arrays is not None]
+    found = ((make, read_test(folder, noun)) for noun, make in makers)
+    return [make(arrays, row) for make, arrays in found
+            if arrays is not None and not (make is _agreement and len(arrays.methods) < 2)]
 
 
 def _faithfulness(found: Faithfulness, row: int | None) -> Test:
     titles = _titles(found.methods)
     lines = ["Segments are taken away, or added to nothing, the most important first. A good explanation "
              "makes the score change sooner than random orders do; its score is above 0."]
-    i = _at(found.rows, row)
+    i = tested_at(found.rows, row)
     if i is None:
         if row is not None:
             lines.append(f"This pair was not tested; the means are those of the {len(found.rows):,} pairs "
                          "that were, spread evenly over the table.")
-        rows = [(title, number(score), f"{number(low)} to {number(high)}", number(p), _yes(good))
+        rows = [(title, number(score), interval(low, high), number(p), _yes(good))
                 for title, score, low, high, p, good in
                 zip(titles, found.mean_score, found.mean_low, found.mean_high, found.mean_p_values,
                     found.better_on_average, strict=True)]  # fmt: skip
@@ -85,8 +73,7 @@ def _faithfulness(found: Faithfulness, row: int | None) -> Test:
     low, high = found.random_score[i]
     rows = [(title, number(score), number(p), _yes(good)) for title, score, p, good in
             zip(titles, found.score[i], found.p_values[i], found.better_than_random[i], strict=True)]
-    lines.append(f"The central 95 % of {found.n_orders:,} random orders score from {number(low)} to "
-                 f"{number(high)}.")
+    lines.append(f"The central 95 % of {found.n_orders:,} random orders score from {interval(low, high)}.")
     caption = "Left: segments are taken away. Right: they are added. Grey: 95 % of random orders."
     return Test(
         "Do the explanations hold?", lines,
@@ -96,7 +83,7 @@ def _faithfulness(found: Faithfulness, row: int | None) -> Test:
 
 
 def _agreement(found: Agreement, row: int | None) -> Test:
-    i = _at(found.rows, row)
+    i = tested_at(found.rows, row)
     matrix = found.mean if i is None else found.correlations[i]
     caption = "Rank correlation of the segments' importance: 1 the same order, 0 unrelated, −1 reversed."
     words = ("Methods that ask the same model in different ways and agree support each other; those of a "
@@ -130,25 +117,8 @@ def _controls(found: Controls, row: int | None) -> Test:
     )  # fmt: skip
 
 
-def _read(folder: ExplanationFolder, noun: type[Found]) -> Found | None:
-    """Contents of the file that bears the noun's name; None where there is none."""
-    name = noun.__name__.lower()
-    if not folder.has(name):
-        return None
-    try:
-        return noun.from_arrays(folder.arrays(name))
-    except (KeyError, ValueError) as error:
-        raise JobError(f"{name}.npz of the explanation is damaged.",
-                       hint="Explain the pairs again.") from error
-
-
 def _titles(methods: Sequence[str]) -> list[str]:
     return [METHODS[method].title if method in METHODS else method for method in methods]
-
-
-def _at(rows: np.ndarray, row: int | None) -> int | None:
-    """Where a row stands among the tested ones; None where it was not tested, or all are meant."""
-    return rows.tolist().index(row) if row in rows.tolist() else None
 
 
 def _yes(good: bool) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from esm2amp_core.explanation_files import ExplanationFolder
-from esm2amp_core.explanation_report.evidence import no_better_than_random, tests_of
+from esm2amp_core.explanation_report.evidence import tests_of
+from esm2amp_core.explanation_report.reading import (
+    GROUPS,
+    groups_of,
+    no_better_than_random,
+    pair_of,
+    position_of,
+)
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import (
@@ -29,30 +35,11 @@ from esm2amp_core.plots.tracks import sequence_tracks
 
 UNITS = {"attention": "weight", "gini": "share", "tree_shap": "probability"}
 """What the values of a method are measured in, briefly; those of the others are logits."""
-GROUPS = {"all": "All pairs", "positive": "Called interacting", "negative": "Not called interacting"}
 
 
 def unit_of(method: str) -> str:
     """A word or two beside an axis."""
     return UNITS.get(method, "logit")
-
-
-def pair_of(folder: ExplanationFolder, position: int) -> PairTokens:
-    """Tokens of the pair at a position of `folder.pairs`, with names and lengths."""
-    pair = folder.pairs.iloc[position]
-    names = (str(pair["protein_a"]), str(pair["protein_b"]))
-    return PairTokens(folder.tokens, names, (int(pair["length_a"]), int(pair["length_b"])))
-
-
-def position_of(folder: ExplanationFolder, row: int) -> int:
-    """Where a row stands in `folder.pairs`.
-
-    Raises
-    ------
-    ValueError
-        If it was not explained.
-    """
-    return folder.pairs["row"].tolist().index(row)
 
 
 def side_by_side(
@@ -114,27 +101,18 @@ def figures_of_pair(folder: ExplanationFolder, row: int) -> dict[str, Figure]:
     return found
 
 
-def groups_of(folder: ExplanationFolder) -> dict[str, np.ndarray]:
-    """Positions of all pairs, of those called interacting and of the others, by the keys of `GROUPS`.
-
-    Groups without pairs are left out.
-    """
-    called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
-    members = {"all": np.ones_like(called), "positive": called, "negative": ~called}
-    return {name: np.flatnonzero(which) for name, which in members.items() if which.any()}
-
-
 def figures_of_averages(explanation: Explanation, folder: ExplanationFolder) -> dict[str, Figure]:
     """What one method says of many pairs: means of each group, and every pair as a dot."""
     pair, unit, groups = PairTokens(folder.tokens), unit_of(explanation.method), groups_of(folder)
-    parts = {name: part_of(explanation, which.tolist()) for name, which in groups.items()}
+    parts = {name: part_of(explanation, which) for name, which in groups.items()}
     titles = {name: f"{GROUPS[name]} ({len(which):,})" for name, which in groups.items()}
     found = {"means": token_bars([_bars(part, titles[name]) for name, part in parts.items()], pair)}
     if METHODS[explanation.method].signed:
         called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
         found["swarm"] = beeswarm(explanation.value, pair, unit=unit, called=called)
     if has_token_matrix(explanation):
-        found |= {f"heatmap_{name}": attention_heatmap(token_matrix(part), pair, title=titles[name])
+        found |= {f"heatmap_{name}".replace("-", "_"):
+                  attention_heatmap(token_matrix(part), pair, title=titles[name])
                   for name, part in parts.items()}  # fmt: skip
     return found
 

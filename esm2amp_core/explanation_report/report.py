@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +17,22 @@ from esm2amp_core.explanation_report.evidence import (
     NO_BETTER,
     NO_BETTER_ON_AVERAGE,
     Test,
-    no_better_than_random,
     tests_of,
 )
 from esm2amp_core.explanation_report.page import render
 from esm2amp_core.explanation_report.pictures import (
-    GROUPS,
     figures_of_averages,
     figures_of_method,
-    groups_of,
     inline,
+    side_by_side,
+)
+from esm2amp_core.explanation_report.reading import (
+    ALL,
+    GROUPS,
+    groups_of,
+    no_better_than_random,
     pair_of,
     position_of,
-    side_by_side,
 )
 from esm2amp_core.explanation_report.rerun import FASTA_FILE, PAIRS_FILE, rerun_of
 from esm2amp_core.explanation_report.words import (
@@ -40,7 +43,7 @@ from esm2amp_core.explanation_report.words import (
     settings_words,
     signed_number,
 )
-from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.explanations import METHODS, RESIDUES, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import has_residues, part_of, token_values
 from esm2amp_core.plots.paper import DOUBLE_MM, MM_PER_INCH
@@ -118,7 +121,10 @@ def write_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> 
     return job_report(folder, proteins)
 
 
-def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Protein]) -> bytes:
+def pair_report(
+    folder: ExplanationFolder, row: int, proteins: Mapping[str, Protein], *,
+    residues: ExplanationFolder | None = None,
+) -> bytes:  # fmt: skip
     """The page of one pair.
 
     Parameters
@@ -128,6 +134,8 @@ def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Prot
         As in `folder.pairs`.
     proteins : mapping of str to Protein
         As for `write_report`.
+    residues : ExplanationFolder, optional
+        Of the same pair alone, where a job of its own went down to its residues.
 
     Raises
     ------
@@ -137,8 +145,11 @@ def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Prot
     position = position_of(folder, row)
     scored, pair = folder.pairs.iloc[position], pair_of(folder, position)
     parts = {method: part_of(folder.explanation(method), [position]) for method in folder.methods}
+    if residues is not None:
+        parts |= {method: part_of(residues.explanation(method), [0]) for method in residues.methods}
     sequences = {side: proteins[name].sequence for side, name in zip("AB", pair.names, strict=True)}
-    muted = no_better_than_random(folder, row)
+    tested = [folder] if residues is None else [folder, residues]
+    muted = [method for one in tested for method in no_better_than_random(one, row)]
     caption = ("Each method with a scale of its own; bars above zero speak for the interaction, below zero "
                "against it. Grey: no better than random on this pair.")
     overview = _picture("bars", side_by_side(parts, pair, muted=muted), caption)
@@ -151,8 +162,9 @@ def pair_report(folder: ExplanationFolder, row: int, proteins: Mapping[str, Prot
         overview_words="Where methods agree, a segment matters to the model whichever way it is asked.",
         sections=[_section_of_pair(part, pair, sequences, NO_BETTER if method in muted else "")
                   for method, part in parts.items()],
-        tests=[_shown(test) for test in tests_of(folder, row)],
-        **_common(folder, folder.pairs.iloc[[position]], proteins),
+        tests=[_shown(test, RESIDUES if one is residues else "") for one in tested
+               for test in tests_of(one, row)],
+        **_common(folder, folder.pairs.iloc[[position]], proteins, list(parts)),
     )
 
 
@@ -165,7 +177,7 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
         As for `write_report`.
     """
     groups = groups_of(folder)
-    counts = [f"{len(which):,} {GROUPS[name].lower()}" for name, which in groups.items() if name != "all"]
+    counts = [f"{len(which):,} {GROUPS[name].lower()}" for name, which in groups.items() if name != ALL]
     title = f"Why these scores? {folder.summary['title'] or 'Explained pairs'}"
     sections, muted = [], no_better_than_random(folder, None)
     for method in folder.methods:  # one at a time: attention of many pairs is large
@@ -179,15 +191,16 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
     return render(
         title=title, subtitle=f"Model: {folder.summary['model']['title']}", verdict=verdict,
         overview=None, overview_words="", sections=sections,
-        tests=[_shown(test) for test in tests_of(folder, None)], **_common(folder, folder.pairs, proteins),
+        tests=[_shown(test) for test in tests_of(folder, None)],
+        **_common(folder, folder.pairs, proteins, folder.methods),
     )  # fmt: skip
 
 
 def _common(
-    folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[str, Protein]
+    folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[str, Protein], methods: Sequence[str]
 ) -> dict[str, Any]:
     """What both kinds of report end with."""
-    summary, rerun = folder.summary, rerun_of(folder, pairs, proteins)
+    summary, rerun = folder.summary, rerun_of(folder, pairs, proteins, methods)
     model, in_text = summary["model"], len(pairs) <= MOST_PAIRS_IN_TEXT
     return {
         "model": {"title": model["title"], "words": model.get("summary", ""),
@@ -231,8 +244,7 @@ def _section_of_pair(
 
 def _section_of_averages(explanation: Explanation, folder: ExplanationFolder, warning: str) -> Section:
     about = METHODS[explanation.method]
-    captions = {**CAPTIONS, **{f"heatmap_{name}": CAPTIONS["heatmap"] for name in GROUPS}}
-    pictures = [_picture(f"{explanation.method}-{name}", figure, captions[name])
+    pictures = [_picture(f"{explanation.method}-{name}", figure, CAPTIONS[name.partition("_")[0]])
                 for name, figure in figures_of_averages(explanation, folder).items()]
     rows = [(title, number(float(np.max(np.abs(values)))), f"The largest of all pairs. {meaning}")
             for name, values in explanation.checks.items() for title, meaning in [check_words(name)]]
@@ -254,9 +266,12 @@ def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, s
     return found
 
 
-def _shown(test: Test) -> dict[str, Any]:
-    pictures = [_picture(name, figure, caption) for name, (figure, caption) in test.figures.items()]
-    return {"title": test.title, "lines": test.lines, "pictures": pictures, "header": test.header,
+def _shown(test: Test, method: str = "") -> dict[str, Any]:
+    """A test as the page takes it; of one method alone where that is named."""
+    pictures = [_picture(f"{method}{name}", figure, caption)
+                for name, (figure, caption) in test.figures.items()]
+    title = f"{test.title} {METHODS[method].title}" if method else test.title
+    return {"title": title, "lines": test.lines, "pictures": pictures, "header": test.header,
             "rows": test.rows, "numbers": test.numbers}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,7 +40,9 @@ class Rerun:
         return shlex.join(self.arguments)
 
 
-def rerun_of(folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[str, Protein]) -> Rerun:
+def rerun_of(
+    folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[str, Protein], methods: Sequence[str]
+) -> Rerun:
     """How to explain some of a folder's pairs again.
 
     Parameters
@@ -50,10 +52,12 @@ def rerun_of(folder: ExplanationFolder, pairs: pd.DataFrame, proteins: Mapping[s
         Lines of `folder.pairs`.
     proteins : mapping of str to Protein
         By the names in `pairs`.
+    methods : sequence of str
+        Those of the folder, and perhaps of another one of the same pairs.
     """
     summary = folder.summary
     model, settings = summary["model"], summary["settings"]
-    chosen = {"method": ",".join(folder.methods), "bundle": model["name"], "precision": model["precision"],
+    chosen = {"method": ",".join(methods), "bundle": model["name"], "precision": model["precision"],
               "device": model["device"], "output": FOLDER}
     # A setting of 0 leaves a number to the program, which chooses the same again; the seed is named always.
     chosen |= {name: value for name, value in settings.items() if value or name == "seed"}

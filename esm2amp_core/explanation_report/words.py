@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from esm2amp_core.explanations import Explanation
@@ -43,6 +44,11 @@ def number(value: float) -> str:
     return f"{value:.4g}".replace("-", "−") if value == value else "–"
 
 
+def interval(low: float, high: float) -> str:
+    """Both ends; one dash where either is not known."""
+    return f"{number(low)} to {number(high)}" if low == low and high == high else "–"
+
+
 def signed_number(value: float, *, signed: bool) -> str:
     """As `number`, with its sign where that means something."""
     text = number(value)
@@ -74,4 +80,16 @@ def settings_words(settings: dict[str, Any]) -> str:
 
 
 def _listed(values: dict[str, Any]) -> str:
-    return ", ".join(f"{str(name).replace('_', ' ')} {value}" for name, value in values.items())
+    """``name value, name value``; what is nested names what it is in, too."""
+    return ", ".join(f"{name} {value}" for name, value in _flat(values))
+
+
+def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        words = f"{within} {str(name).replace('_', ' ')}".strip()
+        if isinstance(value, dict):
+            yield from _flat(value, words)
+        elif isinstance(value, list | tuple):
+            yield words, " ".join(map(str, value))
+        else:
+            yield words, number(value) if isinstance(value, float) else value

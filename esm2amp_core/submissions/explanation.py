@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from esm2amp_core.explanations import METHODS
+from esm2amp_core.errors import JobError
+from esm2amp_core.explanations import METHODS, RESIDUES
 from esm2amp_core.jobs import UNDER_WAY, JobState
-from esm2amp_core.kinds import EXPLAIN, ExplainParams
+from esm2amp_core.kinds import EXPLAIN, ExplainParams, kind_of
+from esm2amp_core.pairs import PairTable
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.submissions.scoring import how_to_score, params_of
 from esm2amp_core.submissions.submission import Submission
+
+SAME_IN = (*UNDER_WAY, JobState.DONE)
 
 
 def explanation(
@@ -25,10 +30,26 @@ def explanation(
     if rows:
         pairs = pairs.select(rows)
         if len(rows) == 1:
-            title = f"Why: {pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}"
+            title = _why(pairs)
     params = ExplainParams(
         methods=[method for method in METHODS if method in methods], source=job_id,
         **how_to_score(settings, pairs, bundle or scored.bundle, scored.device, scored.precision),
     )  # fmt: skip
-    return Submission(kind=EXPLAIN, params=params, pairs=pairs, title=title,
-                      same_in=(*UNDER_WAY, JobState.DONE))
+    return Submission(kind=EXPLAIN, params=params, pairs=pairs, title=title, same_in=SAME_IN)
+
+
+def by_residue(jobs: JobStore, job_id: str, row: int) -> Submission:
+    """As `Workspace.explain_by_residue`."""
+    job = jobs.get(job_id)
+    params = kind_of(job.kind).params.from_json(job.params)
+    if not isinstance(params, ExplainParams):
+        raise JobError(f"Job {job.title!r} is no explanation.", hint="Explain the pair first.")
+    pairs = jobs.inputs(job_id).select([row])
+    asked = replace(params, methods=[RESIDUES], source=job_id, controls=False, used={})
+    return Submission(kind=EXPLAIN, params=asked, pairs=pairs, title=f"{_why(pairs)}, by residue",
+                      same_in=SAME_IN)
+
+
+def _why(pairs: PairTable) -> str:
+    """Title of a single pair's explanation."""
+    return f"Why: {pairs.frame['protein_a'].iloc[0]} and {pairs.frame['protein_b'].iloc[0]}"

@@ -40,7 +40,7 @@ def regions(
                        hint="Keep the proteins of the explanation, or raise ESM2AMP_MAX_FILE_MB.")
     if not 1 <= k <= 10:
         raise JobError(f"{k} top and low segments cannot be chosen.", hint="Choose 1 to 10.")
-    name = "" if lookup else _safe_name(filename)
+    name = "" if lookup else safe_name(filename)
     params = RegionsParams(
         source=job_id, method=method, annotations=name, lookup=lookup, label=label, types=list(types), k=k,
         annotations_sha256=hashlib.sha256(annotations).hexdigest() if annotations else "",
@@ -50,8 +50,8 @@ def regions(
                       files={f"{GIVEN}/{name}": annotations} if name else None)
 
 
-def _safe_name(filename: str) -> str:
+def safe_name(filename: str, *, default: str = "annotations") -> str:
     """A person's file name as every system accepts it."""
     stem, dot, suffix = filename.rpartition(".")
-    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or "annotations"
+    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or default
     return f"{name}.{re.sub(r'[^A-Za-z0-9]', '', suffix)[:8]}" if stem and dot else name

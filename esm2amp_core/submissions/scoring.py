@@ -77,6 +77,17 @@ def how_to_score(
     if len(pairs) > most:
         raise JobError(f"The table has {len(pairs):,} rows; at most {most:,} are taken.",
                        hint="Split it, or raise ESM2AMP_MAX_PAIRS.")
+    return which_model(settings, bundle, device, precision)
+
+
+def which_model(settings: Settings, bundle: str, device: str, precision: str) -> dict[str, str]:
+    """Parameters that tell a job its model and where it computes; as `how_to_score`.
+
+    Raises
+    ------
+    BundleError
+        If there is no such bundle.
+    """
     name = bundle or settings.bundle
     folder = locate_bundle(name, settings.bundle_folders)
     read_manifest(folder)

@@ -7,9 +7,12 @@ import streamlit as st
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report.reading import ALL, GROUPS, groups_of
+from esm2amp_core.explanations import RESIDUES
 from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.workspace import Workspace
-from pages.components.explain_reading import ALL, GROUPS, View, groups_of
+from pages.components.explain_reading import View, residue_job_of
+from pages.components.job_status import show_status
 from pages.components.model_words import JobModel
 from pages.components.navigation import EXPLAIN, REGIONS, open_job, page_for
 from pages.components.page import show_user_error
@@ -18,7 +21,6 @@ from pages.components.text import count, literal
 ROW, CHOOSER = "row", "explain-pair"
 WITH_ATTENTION = "starter_amps"
 MOST_LISTED = 1_000
-RESIDUES = "residue_gradients"
 
 
 def choose_pair(folder: ExplanationFolder) -> int | str:
@@ -41,7 +43,8 @@ def choose_pair(folder: ExplanationFolder) -> int | str:
     st.session_state[CHOOSER] = chosen  # the address decides
     st.selectbox(
         "Pair", listed, key=CHOOSER, on_change=_picked,
-        format_func=lambda key: GROUPS.get(key) or f"Row {key}: {names[key][0]} and {names[key][1]}",
+        format_func=lambda key: (f"{GROUPS[key]} (averages)" if key in GROUPS
+                                 else f"Row {key}: {names[key][0]} and {names[key][1]}"),
     )  # fmt: skip
     if len(rows) > MOST_LISTED:
         st.caption(f"The first {MOST_LISTED:,} of {len(rows):,} pairs are listed; the address reaches the "
@@ -111,21 +114,26 @@ def show_way_on(job: Job) -> None:
                  icon=":material/join:", query_params={"explanation": job.id})
 
 
-def offer_residues(workspace: Workspace, job: Job, folder: ExplanationFolder) -> None:
-    """For a single pair: the method that takes a minute or more, and leads to single residues."""
+def offer_residues(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen: int | str) -> None:
+    """For a pair: the method that takes a minute or more, and leads to single residues."""
     known = {*folder.summary["methods"], *folder.summary["unavailable"]}
-    if len(folder.pairs) != 1 or RESIDUES in known:
+    if chosen in GROUPS or RESIDUES in known:
         return
+    asked = residue_job_of(workspace, job, folder, chosen)
+    if asked is not None:
+        show_status(workspace, asked)
+        if not asked.state.is_finished or (asked.state == JobState.DONE and not asked.results_removed):
+            return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown("**Segments are tens of residues long.** The score can be followed back to single "
                     "residues, through the language model. That takes one to three minutes for most pairs.")
         if st.button("Go down to residues", icon=":material/zoom_in:", key="explain-residues"):
             try:
-                asked = workspace.explain(job.id, methods=[*folder.methods, RESIDUES])
+                workspace.explain_by_residue(job.id, int(chosen))
             except UserError as error:
                 show_user_error(error)
                 return
-            open_job(asked.id, EXPLAIN)
+            st.rerun()
 
 
 def _has_attention(card: Manifest) -> bool:

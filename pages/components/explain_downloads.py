@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core import exports
+from esm2amp_core.explanations import RESIDUES
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_reading import View
 
@@ -52,7 +53,8 @@ def show_all_files(workspace: Workspace, view: View) -> None:
         key="file-report", help="One page with every picture, the numbers behind it and how to run it again.",
     )  # fmt: skip
     st.download_button(
-        "Download all numbers (ZIP)", data=lambda: zipped(view.folder.folder),
+        "Download all numbers (ZIP)",
+        data=lambda: zipped(*(one.folder for one in (view.folder, view.residues) if one)),
         file_name=f"{stem_of(view)}_numbers.zip", mime="application/zip", on_click="ignore",
         icon=":material/folder_zip:", key="file-all",
         help="Each method's arrays (.npz) and table (.csv), the pairs, and how all of it was made.",
@@ -64,17 +66,18 @@ def _report(workspace: Workspace, view: View) -> bytes:
 
     proteins = workspace.inputs(view.job.id).proteins
     if view.is_pair:
-        return pair_report(view.folder, int(view.chosen), proteins)
+        return pair_report(view.folder, int(view.chosen), proteins, residues=view.residues)
     return write_report(view.folder, proteins)
 
 
-def zipped(folder: Path) -> bytes:
-    """The files of a folder as a ZIP archive."""
+def zipped(folder: Path, residues: Path | None = None) -> bytes:
+    """The files of a folder as a ZIP archive; those of the job that went down to residues below it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
-            if path.is_file():
-                archive.write(path, path.name)
+        for within, source in (("", folder), (f"{RESIDUES}/", residues)):
+            for path in sorted(source.iterdir()) if source else ():
+                if path.is_file():
+                    archive.write(path, f"{within}{path.name}")
     return buffer.getvalue()
 
 

@@ -22,6 +22,7 @@ def show_provenance(workspace: Workspace, view: View) -> None:
     st.markdown("**What the methods checked of themselves**")
     st.dataframe(method_table(view), hide_index=True, alt="Checks of the methods", height="content")
     facts = {"Job": view.job.id, "Explained": when(view.job.finished),
+             **({"Job that went down to residues": view.residue_job.id} if view.residue_job else {}),
              "Baseline": summary.get("baseline", ""),
              **{f"Model, {name}": value for name, value in flatten(summary["model"]).items()},
              **flatten(summary["settings"]), **flatten(summary["versions"], "version of ")}

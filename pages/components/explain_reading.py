@@ -12,18 +12,12 @@ import streamlit as st
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanation_files import SUMMARY, ExplanationFolder
-from esm2amp_core.explanations import Explanation
+from esm2amp_core.explanation_report.reading import GROUPS, groups_of, pair_of
+from esm2amp_core.explanations import RESIDUES, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import part_of
-from esm2amp_core.jobs import Job
+from esm2amp_core.jobs import Job, JobState
 from esm2amp_core.workspace import Workspace
-
-ALL, POSITIVE, NEGATIVE = "all", "interacting", "not-interacting"
-GROUPS = {
-    ALL: "All pairs (averages)",
-    POSITIVE: "Pairs called interacting (averages)",
-    NEGATIVE: "Pairs called not interacting (averages)",
-}
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,10 @@ class View:
         What each method says, as `part_of` gives it.
     sequences : tuple of str or None
         Of A and B; None for a mean.
+    residue_job : Job or None
+        The job of its own that went down to the residues of this pair, by the same model.
+    residues : ExplanationFolder or None
+        What it found.
     """
 
     job: Job
@@ -52,6 +50,8 @@ class View:
     pair: PairTokens
     parts: Mapping[str, Explanation]
     sequences: tuple[str, str] | None
+    residue_job: Job | None = None
+    residues: ExplanationFolder | None = None
 
     @property
     def is_pair(self) -> bool:
@@ -76,13 +76,6 @@ def open_folder(workspace: Workspace, job: Job) -> ExplanationFolder:
     return _folder(str(folder), changed_at(folder))
 
 
-def groups_of(folder: ExplanationFolder) -> dict[str, list[int]]:
-    """Positions of the pairs of each group that has any."""
-    called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
-    groups = {ALL: np.full(len(called), True), POSITIVE: called, NEGATIVE: ~called}
-    return {name: np.flatnonzero(which).tolist() for name, which in groups.items() if which.any()}
-
-
 def open_view(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen: int | str) -> View:
     """A pair by its row, or the mean of a group.
 
@@ -98,15 +91,37 @@ def open_view(workspace: Workspace, job: Job, folder: ExplanationFolder, chosen:
         pair, sequences = PairTokens(folder.tokens), None
     elif chosen in rows:
         positions = [rows.index(chosen)]
-        scored = folder.pairs.iloc[positions[0]]
-        names = (str(scored["protein_a"]), str(scored["protein_b"]))
-        pair = PairTokens(folder.tokens, names, (int(scored["length_a"]), int(scored["length_b"])))
-        sequences = _sequences(workspace, job.id, names)
+        pair = pair_of(folder, positions[0])
+        sequences = _sequences(workspace, job.id, pair.names)
     else:
         raise JobError(f"Row {chosen} is not among the explained pairs.", hint="Choose one of the list.")
     parts = {method: _part(str(folder.folder), changed, method, str(chosen), tuple(positions))
              for method in folder.methods}
-    return View(job, folder, chosen, positions, pair, parts, sequences)
+    residue_job, residues = _by_residue(workspace, job, folder, chosen)
+    if residues is not None:
+        parts[RESIDUES] = _part(str(residues.folder), changed_at(residues.folder), RESIDUES, "all", (0,))
+    return View(job, folder, chosen, positions, pair, parts, sequences, residue_job, residues)
+
+
+def residue_job_of(
+    workspace: Workspace, job: Job, folder: ExplanationFolder, chosen: int | str
+) -> Job | None:
+    """The job that went, or goes, or shall go down to the residues of a pair; None for a mean."""
+    if chosen in GROUPS or RESIDUES in folder.methods:
+        return None
+    return workspace.explained_by_residue(job.id, int(chosen))
+
+
+def _by_residue(
+    workspace: Workspace, job: Job, folder: ExplanationFolder, chosen: int | str
+) -> tuple[Job, ExplanationFolder] | tuple[None, None]:
+    """That job and what it found, once it is done and if the model was still the same."""
+    found = residue_job_of(workspace, job, folder, chosen)
+    if found is None or found.state != JobState.DONE or found.results_removed:
+        return None, None
+    residues = open_folder(workspace, found)
+    same = residues.summary["model"].get("digest") == folder.summary["model"].get("digest")
+    return (found, residues) if same and RESIDUES in residues.methods else (None, None)
 
 
 def all_values(folder: ExplanationFolder, method: str) -> np.ndarray:

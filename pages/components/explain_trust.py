@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from esm2amp_core.errors import JobError
+from esm2amp_core.explanation_report.reading import no_better_than_random, read_test, tested_at
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
 from esm2amp_core.explanation_tests.faithfulness import SIGNIFICANT, Faithfulness
 from esm2amp_core.explanation_tests.randomisation import Randomisation
-from esm2amp_core.explanations import METHODS
+from esm2amp_core.explanations import METHODS, RESIDUES
 from esm2amp_core.figures.explanation_heatmap import named_heatmap
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
 from pages.components import explain_drawings as drawn
 from pages.components.explain_downloads import caption_and_files
 from pages.components.explain_drawings import drawings
-from pages.components.explain_reading import View, changed_at
+from pages.components.explain_reading import View
+from pages.components.navigation import EXPLAIN
 from pages.components.text import count, literal, plain
-
-TESTS: dict[str, type[Arrays]] = {
-    "faithfulness": Faithfulness, "agreement": Agreement, "randomisation": Randomisation,
-    "controls": Controls,
-}  # fmt: skip
-Test = TypeVar("Test", bound=Arrays)
-
-
-def test_of(view: View, kind: type[Test]) -> Test | None:
-    """A test of the explanation, if it was made.
-
-    Raises
-    ------
-    JobError
-        If its file is damaged.
-    """
-    name = next(name for name, known in TESTS.items() if known is kind)
-    if not view.folder.has(name):
-        return None
-    return _read(str(view.folder.folder), changed_at(view.folder.folder), name, view.folder)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16, ttl="10m")
-def _read(folder: str, changed: int, name: str, _folder: object) -> Arrays:
-    try:
-        return TESTS[name].from_arrays(_folder.arrays(name))
-    except (KeyError, ValueError, TypeError) as error:
-        raise JobError(f"{name}.npz of the explanation is damaged.",
-                       hint="Explain the pairs again.") from error
 
 
 def unfaithful_methods(view: View) -> set[str]:
@@ -59,31 +30,24 @@ def unfaithful_methods(view: View) -> set[str]:
 
     None of a pair that was not tested, as happens where pairs are many.
     """
-    found = test_of(view, Faithfulness)
-    at = None if found is None else _at(found.rows, view)
-    return set() if found is None or (view.is_pair and at is None) else _unfaithful(found, at)
-
-
-def _unfaithful(test: Faithfulness, at: int | None) -> set[str]:
-    better = test.better_on_average if at is None else test.better_than_random[at]
-    return {method for method, well in zip(test.methods, better, strict=True) if not well}
+    found = set(no_better_than_random(view.folder, _row(view)))
+    return found if view.residues is None else found | set(no_better_than_random(view.residues, _row(view)))
 
 
 def has_tests(view: View) -> bool:
     """True where there is anything to show."""
-    return any(view.folder.has(name) for name in TESTS)
+    return any(view.folder.has(kind.__name__.lower()) for kind in TESTS)
 
 
 def show_trust(view: View) -> None:
     """Every test that was made."""
-    shown: dict[type[Arrays], Callable[[View, Arrays], None]] = {
-        Faithfulness: _faithfulness, Controls: _controls, Agreement: _agreement,
-        Randomisation: _randomisation,
-    }  # fmt: skip
-    for kind, show in shown.items():
-        test = test_of(view, kind)
+    for kind, show in TESTS.items():
+        test = read_test(view.folder, kind)
         if test is not None and (view.is_pair or kind is not Controls):
             show(view, test)
+    if view.residue_job is not None:
+        st.page_link(EXPLAIN, label=f"{METHODS[RESIDUES].title}: tests of their own",
+                     icon=":material/zoom_in:", query_params={"job": view.residue_job.id})
 
 
 def _faithfulness(view: View, test: Faithfulness) -> None:
@@ -112,9 +76,9 @@ def _faithfulness(view: View, test: Faithfulness) -> None:
 
 
 def _faithful_words(view: View, test: Faithfulness) -> list[str]:
-    at = _at(test.rows, view)
+    at = tested_at(test.rows, _row(view))
     p_values = test.mean_p_values if at is None else test.p_values[at]
-    unfaithful = _unfaithful(test, at)
+    unfaithful = no_better_than_random(view.folder, None if at is None else _row(view))
     lines = []
     for method, p in zip(test.methods, p_values, strict=True):
         if np.isnan(p):
@@ -166,7 +130,7 @@ def _agreement(view: View, test: Agreement) -> None:
     if len(test.methods) < 2:
         return
     st.subheader("Do the methods agree?", anchor=False)
-    at = _at(test.rows, view)
+    at = tested_at(test.rows, _row(view))
     matrix = test.mean if at is None else test.correlations[at]
     titles = [_title(method) for method in test.methods]
     _chart(named_heatmap(matrix, titles), "agreement",
@@ -200,10 +164,9 @@ def _randomisation(view: View, test: Randomisation) -> None:
     )  # fmt: skip
 
 
-def _at(rows: np.ndarray, view: View) -> int | None:
-    """Position of the view's pair among the tested ones; None for a mean and where it was not tested."""
-    found = np.flatnonzero(rows == view.scored["row"]) if view.is_pair else ()
-    return int(found[0]) if len(found) else None
+def _row(view: View) -> int | None:
+    """The pair's row; None for a mean."""
+    return int(view.chosen) if view.is_pair else None
 
 
 def _title(method: str) -> str:
@@ -216,9 +179,15 @@ def _chart(figure: object, key: str, alt: str) -> None:
 
 def method_table(view: View) -> pd.DataFrame:
     """One line per method: its scale, what it starts from, what it checked."""
-    checks = view.folder.summary["methods"]
+    checks = view.folder.summary["methods"] | (view.residues.summary["methods"] if view.residues else {})
     return pd.DataFrame([
         {"Method": _title(method), "What it checked, largest of all pairs": ", ".join(
             f"{plain(name)} {value:.2g}" for name, value in about.get("largest", {}).items()) or "–"}
         for method, about in checks.items()
     ])  # fmt: skip
+
+
+TESTS: dict[type[Arrays], Callable[[View, Arrays], None]] = {
+    Faithfulness: _faithfulness, Controls: _controls, Agreement: _agreement, Randomisation: _randomisation,
+}  # fmt: skip
+"""Each kind of test with what shows it, in the order of the page."""
