@@ -130,6 +130,19 @@ def test_the_way_back_tells_other_methods_from_another_model(workspace):
         assert label in [link.label for link in visit("explain", job=job.id).main.page_link]
 
 
+def test_explanations_of_one_pair_are_told_apart_in_the_list_of_jobs(workspace):
+    job_id = explained(workspace, [1])
+    other = workspace.explain(job_id, bundle="starter")
+    back = workspace.explain(other.id, bundle="starter_amps", methods=["gini"])
+    assert back.title == "Why: P04637 and Q00987, by starter_amps"
+    assert workspace.explain_by_residue(job_id, 1).title == "Why: P04637 and Q00987, by residue"
+    said = [one.value.replace("\\", "") for one in visit("jobs").caption]
+    for line in ("Explanation · starter_amps · Attention", "Explanation · starter",
+                 "Prediction · starter_amps", "Explanation · starter_amps · Forest: Gini importance",
+                 "Explanation · starter_amps · Residue gradients"):  # fmt: skip
+        assert line in said
+
+
 def test_an_explanation_can_be_opened_from_the_list_of_jobs(workspace):
     job_id = explained(workspace, [1])
     app = visit("jobs")
@@ -346,7 +359,7 @@ def test_residues_that_failed_say_why_and_can_be_asked_again(workspace, monkeypa
     workspace.jobs.claim("w")
     workspace.jobs.fail(asked.id, "No memory is left.", worker="w")
     app = visit("explain", job=job_id)
-    assert "No memory is left." in app.error[0].value
+    assert "No memory is left" in app.error[0].value
     down_to_residues(app)
     assert workspace.jobs.list(kind=EXPLAIN)[0].id not in (asked.id, job_id)
 

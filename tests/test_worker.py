@@ -1,5 +1,6 @@
 """The worker process and `run_pending`: whatever dies, no row is lost or doubled."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from job_samples import SAMPLE, pairs_of, scored
+from job_samples import SAMPLE, SampleParams, pairs_of, scored
 from pandas.testing import assert_frame_equal
 
 from esm2amp_core import launching
 from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import KINDS, Kind
 from esm2amp_core.launching import trim_log
 from esm2amp_core.predictions import RESULT_COLUMNS
 from esm2amp_core.settings import Settings
@@ -76,6 +78,18 @@ def test_pending_jobs_are_done_in_order(workspace):
     assert {(job.state, job.n_done, job.attempts) for job in done} == {(JobState.DONE, 12, 1)}
     assert_frame_equal(outcomes(workspace, first), scored(pairs.frame))
     assert workspace.seat.holder() is None
+
+
+def test_a_job_says_that_libraries_are_loading_before_its_code_is_there(workspace, tmp_path, monkeypatch):
+    (tmp_path / "slow_to_load.py").write_text(
+        "import sqlite3; from job_samples import score\n"
+        f"((stage,),) = sqlite3.connect({str(tmp_path / 'app.sqlite')!r}).execute('SELECT stage FROM jobs')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(KINDS, "slow", Kind(run="slow_to_load:score", params=SampleParams, page="results"))
+    workspace.jobs.submit("slow", {}, pairs_of(3))
+    assert run_pending(workspace)[0].state == JobState.DONE
+    assert importlib.import_module("slow_to_load").stage == "Loading the libraries"
 
 
 def test_a_refusal_is_told_as_it_is_and_the_next_job_is_done(workspace):

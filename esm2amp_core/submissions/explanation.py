@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS, RESIDUES
@@ -15,6 +17,8 @@ from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.submissions.scoring import how_to_score, params_of
 from esm2amp_core.submissions.submission import Submission
 
+BY = re.compile(r", by [\w.-]+$")
+"""What tells the explanations of one pair apart, at the end of their titles."""
 SAME_IN = (*UNDER_WAY, JobState.DONE)
 
 
@@ -26,11 +30,13 @@ def explanation(
     source = jobs.get(job_id)
     scored = params_of(source, refusal="has no pairs to explain.", hint="Choose scored pairs.")
     pairs = jobs.inputs(job_id)
-    title = source.title if source.kind == EXPLAIN else f"Why: {source.title}"
+    title = BY.sub("", source.title) if source.kind == EXPLAIN else f"Why: {source.title}"
     if rows:
         pairs = pairs.select(rows)
         if len(rows) == 1:
             title = _why(pairs)
+    if bundle and bundle != scored.bundle:
+        title = f"{title}, by {Path(bundle).name}"
     params = ExplainParams(
         methods=[method for method in METHODS if method in methods], source=job_id,
         **how_to_score(settings, pairs, bundle or scored.bundle, scored.device, scored.precision),

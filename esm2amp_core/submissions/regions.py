@@ -10,12 +10,13 @@ from pathlib import Path
 from esm2amp_core.errors import JobError, quoted
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.jobs import UNDER_WAY, JobState
+from esm2amp_core.jobs import UNDER_WAY, Job, JobState
 from esm2amp_core.kinds import REGIONS, RegionsParams
 from esm2amp_core.settings import Settings
 from esm2amp_core.store.artifacts import GIVEN
 from esm2amp_core.store.disk import MB
 from esm2amp_core.store.job_store import JobStore
+from esm2amp_core.submissions.scoring import next_title
 from esm2amp_core.submissions.submission import Submission
 
 
@@ -55,3 +56,14 @@ def safe_name(filename: str, *, default: str = "annotations") -> str:
     stem, dot, suffix = filename.rpartition(".")
     name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or default
     return f"{name}.{re.sub(r'[^A-Za-z0-9]', '', suffix)[:8]}" if stem and dot else name
+
+
+def regions_again(jobs: JobStore, job: Job, given: Path) -> Submission:
+    """As `Workspace.rerun`, for a job of this kind and the file of annotations that lies with it."""
+    params = RegionsParams.from_json(job.params)
+    try:
+        files = {f"{GIVEN}/{params.annotations}": given.read_bytes()} if params.annotations else None
+    except OSError:
+        raise JobError(f"The annotations of {job.title!r} were removed.",
+                       hint="Start it anew from its explanation.") from None
+    return Submission(kind=REGIONS, params=params, title=next_title(jobs, job), files=files)

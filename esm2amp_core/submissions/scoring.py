@@ -44,7 +44,7 @@ def once_more(settings: Settings, jobs: JobStore, job_id: str) -> Submission:
     pairs = jobs.inputs(job_id)
     how = how_to_score(settings, pairs, params.bundle, params.device, params.precision)
     return Submission(kind=job.kind, params=replace(params, used={}, **how), pairs=pairs,
-                      title=_next_title(jobs, job))
+                      title=next_title(jobs, job))
 
 
 def params_of(job: Job, *, refusal: str, hint: str) -> PredictParams:
@@ -101,7 +101,7 @@ def which_model(settings: Settings, bundle: str, device: str, precision: str) ->
     }
 
 
-def _next_title(jobs: JobStore, job: Job) -> str:
+def next_title(jobs: JobStore, job: Job) -> str:
     """The title of a job that is run again: ``Kinases``, ``Kinases (run 2)``, ``Kinases (run 3)``..."""
     bare = RUN.sub("", job.title)
     alike = jobs.list(search=bare, kind=job.kind, limit=1000)

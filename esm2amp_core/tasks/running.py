@@ -101,7 +101,9 @@ def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool]
     try:
         kind = kind_of(job.kind)
         params = kind.params.from_json(job.params)
-        resolve_name(kind.run)(Work(workspace, job, params, worker, must_stop))
+        work = Work(workspace, job, params, worker, must_stop)
+        work.report("Loading the libraries", 0, 1)  # seconds, the first time in a process
+        resolve_name(kind.run)(work)
         jobs.finish(job.id, worker=worker)
     except Stopped:
         jobs.release(job.id, worker=worker)

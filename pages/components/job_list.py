@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
+from esm2amp_core.explanations import METHODS
 from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.kinds import DOWNLOAD, EVALUATE, EXPLAIN, PREDICT, REGIONS
 from esm2amp_core.workspace import Workspace
 from pages.components import state
 from pages.components.job_actions import can_run_again, delete, rename, run_again
@@ -20,6 +23,8 @@ POLL_SECONDS = 2.0
 WIDTHS = (4.2, 1.5, 2.6, 2.0, 1.4)
 STATES = {"All": (), "Waiting": (JobState.QUEUED,), "Running": (JobState.RUNNING,), "Done": (JobState.DONE,),
           "Failed": (JobState.FAILED,), "Cancelled": (JobState.CANCELLED,)}  # fmt: skip
+KIND_WORDS = {PREDICT: "Prediction", EVALUATE: "Evaluation", EXPLAIN: "Explanation",
+              REGIONS: "Comparison with regions", DOWNLOAD: "Installation"}
 
 OPEN, CANCEL, AGAIN, RENAME, DELETE = "Open", "Cancel", "Run again", "Rename", "Delete"
 QUESTIONS = {RENAME: rename, DELETE: delete}
@@ -70,6 +75,7 @@ def _line(workspace: Workspace, job: Job) -> None:
     label = literal(job.title, limit=60)
     page = page_for(job)
     title.page_link(page, label=label, query_params=address_of(job.id, page))
+    title.caption(_what(job))
     with badge:
         state_badge(job)
     with rows:
@@ -79,6 +85,14 @@ def _line(workspace: Workspace, job: Job) -> None:
         chosen = st.menu_button("Actions", _possible(job), key=f"actions-{job.id}", type="tertiary")
     if chosen:
         _do(chosen, workspace, job)
+
+
+def _what(job: Job) -> str:
+    """What kind of job it is, by which model, by which methods where not by all that suit."""
+    model = Path(str(job.params.get("bundle", ""))).name
+    methods = [METHODS[name].title for name in job.params.get("methods", ()) if name in METHODS]
+    facts = [KIND_WORDS.get(job.kind, job.kind.capitalize()), model, ", ".join(methods)]
+    return " · ".join(literal(fact, limit=60) for fact in facts if fact)
 
 
 def _show_rows(job: Job) -> None:
