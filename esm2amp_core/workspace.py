@@ -28,9 +28,7 @@ from esm2amp_core.downloads.alphafold import ModelSource, fetch_model
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job, JobState
-from esm2amp_core.kinds import (
-    EXPLAIN,
-)
+from esm2amp_core.kinds import EXPLAIN, REGIONS
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
 from esm2amp_core.reports import find_reports
@@ -46,7 +44,7 @@ from esm2amp_core.structures.structure import Structure
 from esm2amp_core.submissions import scoring
 from esm2amp_core.submissions.download import download
 from esm2amp_core.submissions.explanation import by_residue, explanation
-from esm2amp_core.submissions.regions import regions
+from esm2amp_core.submissions.regions import regions, regions_again
 from esm2amp_core.submissions.screening import screen
 from esm2amp_core.submissions.submission import Submission
 from esm2amp_core.trust import with_notes
@@ -334,15 +332,19 @@ class Workspace:
         return self._submit(download(architecture))
 
     def rerun(self, job_id: str) -> Job:
-        """Queue a job that scores pairs anew: the same input and parameters, the model as it is now.
+        """Queue a job anew: the same input and parameters, the model or the explanation as it is now.
 
         Raises
         ------
         JobError
-            If there is no such job, it is of another kind, or its input was removed.
+            If there is no such job, it is a download, or what it needs was removed.
         BundleError
             If its model is no longer installed.
         """
+        job = self.jobs.get(job_id)
+        if job.kind == REGIONS:
+            self.finished_explanation(str(job.params["source"]))
+            return self._submit(regions_again(self.jobs, job, self.annotations_file(job_id)))
         return self._submit(scoring.once_more(self.settings, self.jobs, job_id))
 
     def inputs(self, job_id: str) -> PairTable:

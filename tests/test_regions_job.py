@@ -71,6 +71,27 @@ def test_the_job_writes_what_the_command_writes(workspace, explained, tmp_path, 
     assert of_job == of_command
 
 
+def test_run_again_asks_the_same_anew_and_needs_its_explanation(workspace, explained):
+    first = compare(workspace, explained, label="truth", k=2)
+    second = workspace.rerun(first.id)
+    run_pending(workspace)
+    done = workspace.jobs.get(second.id)
+    assert (done.id != first.id, done.state, done.params) == (True, JobState.DONE, first.params)
+    assert done.title == f"{first.title} (run 2)"
+    for name in TABLES.values():
+        assert (workspace.regions_folder(done.id) / name).read_bytes() == (
+            workspace.regions_folder(first.id) / name).read_bytes(), name
+    workspace.annotations_file(first.id).unlink()
+    with pytest.raises(JobError, match="annotations of .* were removed"):
+        workspace.rerun(first.id)
+    again = workspace.explain(explained.params["source"], (1,), methods=("attention",))
+    run_pending(workspace)
+    third = compare(workspace, again)
+    workspace.jobs.delete(again.id)
+    with pytest.raises(JobError):
+        workspace.rerun(third.id)
+
+
 def test_what_was_written_is_read_as_it_was(workspace, explained):
     job = compare(workspace, explained, label="truth")
     found = folder_of(workspace, job)
