@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from esm2amp_core.figures.explanation_pair import FAINT, STILL, PairTokens, picture_text
+from esm2amp_core.figures.explanation_pair import CHOSEN, FAINT, STILL, PairTokens, picture_text
 from esm2amp_core.figures.explanation_track import BORDERS
 from esm2amp_core.figures.region_numbers import lanes, type_colours
 
@@ -18,7 +18,7 @@ MOST_LANES = 6
 
 def add_regions(
     figure: go.Figure, regions: pd.DataFrame, types: Sequence[str], pair: PairTokens, side: str, *,
-    low: Sequence[str] = (),
+    low: Sequence[str] = (), chosen: Sequence[str] = (),
 ) -> go.Figure:  # fmt: skip
     """Add rows of regions below a `sequence_track`.
 
@@ -35,6 +35,8 @@ def add_regions(
         ``A`` or ``B``.
     low : sequence of str
         Tokens that are framed with dots.
+    chosen : sequence of str
+        Tokens that are shaded: those a person clicked.
     """
     length = pair.lengths["AB".index(side)]
     colours, rows, n_lanes = type_colours(types), {}, 0
@@ -49,10 +51,13 @@ def add_regions(
     if not rows:  # Plotly draws no axis to which nothing belongs
         figure.add_scatter(x=[None], y=[None], yaxis="y3", hoverinfo="skip")
     _make_room(figure, rows or {"no region": 0}, max(n_lanes, 1))
-    for token in low:
-        if token.startswith(f"{side}.") and (found := pair.residues(token)):
-            figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
-                             line={"color": FAINT, "width": 1.5, "dash": "dot"})
+    dotted = {"line": {"color": FAINT, "width": 1.5, "dash": "dot"}}
+    shaded = {"fillcolor": CHOSEN, "opacity": 0.25, "line": {"width": 0}}
+    for tokens, look in ((low, dotted), (chosen, shaded)):
+        for token in tokens:
+            if token.startswith(f"{side}.") and (found := pair.residues(token)):
+                figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
+                                 **look)
     return figure
 
 

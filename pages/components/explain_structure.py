@@ -22,7 +22,7 @@ def show_in_3d(workspace: Workspace, view: View) -> None:
     found = [importance_of(part, view.pair) for part in view.parts.values()]
     found.sort(key=lambda one: one.by_segment)  # single residues first
     show_structure(workspace, proteins, importances=found, chosen=chosen_tokens(view.pair),
-                   on_choose=_chosen, about=_about(view), key=f"structure-{view.job.id}-{view.chosen}")
+                   on_choose=choose_in_3d, about=_about(view), key=f"structure-{view.job.id}-{view.chosen}")
 
 
 def _about(view: View) -> dict[str, str]:
@@ -30,7 +30,8 @@ def _about(view: View) -> dict[str, str]:
             "Model": str(view.folder.summary["model"].get("title", ""))}
 
 
-def _chosen(tokens: tuple[str, ...]) -> None:
+def choose_in_3d(tokens: tuple[str, ...]) -> None:
+    """Choose the segment whose residue was clicked, in all pictures."""
     if tokens != tuple(st.query_params.get_all("token")):
         choose(tokens)
         st.rerun()

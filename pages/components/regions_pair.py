@@ -9,6 +9,7 @@ import streamlit as st
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS
+from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import residue_values, token_values
 from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.region_numbers import type_colours
@@ -19,7 +20,8 @@ from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.colours import RegionLayer
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_drawings import drawings, unit_of
-from pages.components.explain_structure import importance_of
+from pages.components.explain_selection import choose, chosen_tokens, clickable_chart
+from pages.components.explain_structure import choose_in_3d, importance_of
 from pages.components.page import show_user_error
 from pages.components.regions_files import files_row
 from pages.components.regions_reading import PairView, open_pair
@@ -29,7 +31,7 @@ from pages.components.text import literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROW, CHOOSER = "row", "regions-pair"
+ROW, CHOOSER, SEGMENT = "row", "regions-pair", "regions-segment"
 MOST_LISTED = 1_000
 
 
@@ -43,6 +45,7 @@ def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
         show_user_error(error)
         st.caption("The pictures of single pairs need the explanation; the tables are still there.")
     else:
+        _choose_segment(view.pair)
         _show_tracks(job, folder, view, own)
         with st.expander("In 3D, on a structure of these proteins"):
             _show_in_3d(workspace, job, folder, view)
@@ -72,19 +75,36 @@ def _picked() -> None:
     st.query_params[ROW] = str(st.session_state[CHOOSER])
 
 
+def _choose_segment(pair: PairTokens) -> None:
+    """A box for the keyboard; a click on a picture does the same."""
+    chosen = chosen_tokens(pair)
+    st.session_state[SEGMENT] = chosen[0] if chosen else None  # the address decides
+    st.selectbox(
+        "Chosen segment", [token for token in pair.tokens if pair.residues(token)], key=SEGMENT, width=320,
+        placeholder="none", on_change=_segment_picked,
+        format_func=lambda token: "{}: residues {:,}–{:,}".format(token, *pair.residues(token)),
+    )  # fmt: skip
+
+
+def _segment_picked() -> None:
+    token = st.session_state[SEGMENT]
+    choose((token,) if token else ())
+
+
 def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFrame) -> None:
     values, signed = token_values(view.part)
     # Framed are whole segments; single residues have a curve instead.
     framed = {} if folder.is_by_residue else {
         name: own.loc[own["selection"] == name, "token"].tolist() for name in (TOP, LOW)}  # fmt: skip
     regions = {side: folder.regions_of(name) for side, name in zip("AB", view.pair.names, strict=True)}
+    chosen = chosen_tokens(view.pair)
     for side, sequence in zip("AB", view.sequences, strict=True):
         figure = sequence_track(sequence, side, values, view.pair, signed=signed,
                                 residues=residue_values(view.part, side), chosen=framed.get(TOP, ()))
-        st.plotly_chart(
-            add_regions(figure, regions[side], folder.types, view.pair, side, low=framed.get(LOW, ())),
+        clickable_chart(
+            add_regions(figure, regions[side], folder.types, view.pair, side, low=framed.get(LOW, ()),
+                        chosen=chosen),
             key=f"regions-track-{side}", alt=f"Protein {side}: its segments and its annotated regions",
-            config={"displaylogo": False, "modeBarButtons": [["zoomIn2d", "zoomOut2d", "resetScale2d"]]},
         )  # fmt: skip
     method = METHODS[view.part.method].title
     frames = ("" if folder.is_by_residue else
@@ -94,7 +114,8 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
         drawings(_on_paper, view, regions, folder.types),
         f"Above, the ten segments of each protein, coloured by {method}; below, its annotated regions, a row "
         f"per type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to "
-        "zoom in until the letters show; double-click to see all again.",
+        "zoom in until the letters show; double-click to see all again. Click a segment to shade it here and "
+        "in 3D.",
     )  # fmt: skip
 
 
@@ -104,7 +125,8 @@ def _show_in_3d(workspace: Workspace, job: Job, folder: RegionFolder, view: Pair
     known = tuple(tuple(folder.regions_of(name)[["start", "end", "type"]].itertuples(index=False, name=None))
                   for name in view.pair.names)
     show_structure(workspace, proteins, importances=[importance_of(view.part, view.pair)],
-                   regions=RegionLayer(known, type_colours(folder.types)), key=f"structure-row-{view.row}",
+                   regions=RegionLayer(known, type_colours(folder.types)), chosen=chosen_tokens(view.pair),
+                   on_choose=choose_in_3d, key=f"structure-row-{view.row}",
                    about={"Numbers from": f"{job.title} (analysis {job.id}, row {view.row})"})
 
 
