@@ -12,6 +12,7 @@ from typing import Any, Self
 from esm2amp_core.errors import JobError
 
 PREDICT, EVALUATE, EXPLAIN, REGIONS, DOWNLOAD = "predict", "evaluate", "explain", "regions", "download"
+SCREEN = "screen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +147,39 @@ class RegionsParams(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScreenParams(Params):
+    """What a screen needs to know besides the files that lie with the job.
+
+    Attributes
+    ----------
+    bundle, bundle_digest, device, precision
+        As in `PredictParams`.
+    library, bait : str
+        Names of the files; no bait where all are compared with all.
+    library_sha256, bait_sha256 : str
+    n_pairs : int
+        As the files were read when it was submitted.
+    with_self : bool
+        Also score a protein with itself, where it is bait and library.
+    top, top_partners : int
+        Best pairs, and best partners of each bait, in the tables.
+    """
+
+    bundle: str
+    bundle_digest: str
+    device: str = "auto"
+    precision: str = "auto"
+    library: str
+    library_sha256: str
+    bait: str = ""
+    bait_sha256: str = ""
+    n_pairs: int = 0
+    with_self: bool = False
+    top: int = 1_000
+    top_partners: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadParams(Params):
     """What installing a published model needs to know.
 
@@ -181,6 +215,7 @@ KINDS = {
     EVALUATE: Kind(run="esm2amp_core.tasks.evaluate:run", params=EvaluateParams, page="results"),
     EXPLAIN: Kind(run="esm2amp_core.tasks.explain:run", params=ExplainParams, page="explain"),
     REGIONS: Kind(run="esm2amp_core.tasks.regions:run", params=RegionsParams, page="regions"),
+    SCREEN: Kind(run="esm2amp_core.tasks.screen:run", params=ScreenParams, page="screen"),
     DOWNLOAD: Kind(run="esm2amp_core.tasks.download:run", params=DownloadParams, page="models"),
 }
 

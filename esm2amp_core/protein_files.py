@@ -53,16 +53,18 @@ def read_proteins(
 
 
 def list_proteins(
-    path: str | Path, *, max_file_mb: float = Settings.max_file_mb
+    data: bytes, name: str, *, max_file_mb: float = Settings.max_file_mb
 ) -> tuple[list[Protein], list[Issue]]:
-    """Proteins of such a file in its order, each by its id alone; issues as `read_fasta` gives them.
+    """Proteins in the contents of such a file of this name, in order, each by its id alone.
+
+    Issues are as `read_fasta` gives them.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or holds no proteins of either form.
+        If it cannot be read or holds no proteins of either form.
     """
-    data, name = read_packed(path, max_file_mb=max_file_mb, error=SequenceError), Path(path).name
+    data = unpacked(data, name, max_file_mb=max_file_mb, error=SequenceError)
     if _is_fasta(data, name):
         return list_fasta(data, name)
     proteins, issues = _of_any_table(data, name, max_file_mb)
@@ -95,6 +97,12 @@ def read_packed(
         If it cannot be read, is damaged, or is larger than `max_file_mb`, unpacked too.
     """
     data = read_file(path, max_file_mb=max_file_mb, error=error)
+    return unpacked(data, str(path), max_file_mb=max_file_mb, error=error)
+
+
+def unpacked(data: bytes, name: str, *, max_file_mb: float, error: type[UserError]) -> bytes:
+    """As `read_packed`, of contents of a file of this name."""
+    check_size(len(data), Path(name).name, max_file_mb=max_file_mb, error=error)
     if not data.startswith(GZIP):
         return data
     try:
@@ -102,8 +110,8 @@ def read_packed(
             # No more than that: a small file may unpack to a huge one.
             data = file.read(int(max_file_mb * MEGABYTE) + 1)
     except (OSError, EOFError, zlib.error) as problem:
-        raise error(f"{path} cannot be unpacked: {problem}.", hint="Copy or download it again.") from None
-    check_size(len(data), f"{Path(path).name}, unpacked,", max_file_mb=max_file_mb, error=error)
+        raise error(f"{name} cannot be unpacked: {problem}.", hint="Copy or download it again.") from None
+    check_size(len(data), f"{Path(name).name}, unpacked,", max_file_mb=max_file_mb, error=error)
     return data
 
 

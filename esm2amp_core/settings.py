@@ -37,6 +37,10 @@ class Settings:
         Largest uploaded file; disk for the feature cache; disk for inputs and results of jobs.
     worker_idle_seconds : int
         A worker started by the app leaves after this long without a job.
+    ray_address : str
+        Of the Ray cluster that `esm2amp screen --engine ray` works on; empty for a new one on this machine.
+    ray_cpus : int
+        Processors of one actor there, each of which holds the model.
     figshare_url, hub_url : str
         Where `esm2amp models download` asks.
     uniprot_url : str
@@ -59,6 +63,8 @@ class Settings:
     max_feature_mb: int = 4_000
     max_job_mb: int = 4_000
     worker_idle_seconds: int = 600
+    ray_address: str = ""
+    ray_cpus: int = 1
     figshare_url: str = "https://api.figshare.com"
     hub_url: str = "https://huggingface.co"
     uniprot_url: str = "https://rest.uniprot.org"

@@ -14,7 +14,8 @@ CORE = ROOT / "esm2amp_core"
 NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "columns", "features", "pairs",
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
-         "same_pairs", "explanation_files", "explanation_tests", "region_files", "screen_files"}  # fmt: skip
+         "same_pairs", "explanation_files", "explanation_tests", "region_files", "screen_files",
+         "screen_plan", "screen_proteins"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -49,14 +50,18 @@ MAY_IMPORT = {
     "report_words": {"reports"},
     "region_files": {"errors", "files", "annotations"},
     "screen_files": {"errors", "files"},
+    "screen_plan": set(),
+    "screen_proteins": {"errors", "settings", "files", "sequences", "protein_files", "screen_files",
+                        "screen_plan"},
     "annotations": {"errors", "settings", "files", "sequences", "tables", "protein_files"},
     "exports": NOUNS,
     "feature_files": NOUNS,
     "figures": NOUNS,
     "plots": NOUNS | {"figures"},
     "explanation_report": NOUNS | {"exports", "figures", "plots"},
-    "embed": NOUNS,
-    "models": NOUNS,
+    "bfloat16": set(),
+    "embed": NOUNS | {"bfloat16"},
+    "models": NOUNS | {"bfloat16"},
     "structures": {"errors", "settings", "files", "sequences", "features"},
     "downloads": NOUNS | {"annotations", "models", "structures"},
     "predictor": NOUNS | {"embed", "models"},
@@ -79,7 +84,7 @@ MAY_IMPORT = {
                          "surrogates"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
                     "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain",
-                    "surrogates", "annotations", "regions", "screening"},
+                    "surrogates", "annotations", "regions", "screening", "explanation_report"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -147,7 +152,7 @@ def test_pages_are_short():
 
 
 @pytest.mark.parametrize("module", ["workspace", "exports", "pairs", "kinds", "bundles", "region_files",
-                                    "screen_files", "cli.main"])
+                                    "screen_files", "screen_proteins", "cli.main"])
 def test_light_modules_load_without_torch(module):
     code = (
         f"import sys, esm2amp_core.{module}; heavy = {{'torch', 'transformers', 'sklearn', 'streamlit'}}; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,8 @@ from esm2amp_core.cli.console import NOTES, reporting
 from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
 from esm2amp_core.errors import UserError
 from esm2amp_core.settings import Settings
+
+LOCAL, RAY = "local", "ray"
 
 
 def screen(
@@ -27,6 +31,8 @@ def screen(
     top: Annotated[int, typer.Option(help="Best pairs in hits.csv: so many by score, so many by z.")] = 1_000,
     top_partners: Annotated[int, typer.Option(help="Best partners of each bait in partners.csv.")] = 20,
     block: Annotated[int, typer.Option(help="Pairs in memory at a time, and in a file.")] = 100_000,
+    engine: Annotated[str, typer.Option(help="local, or ray: spread over a cluster.")] = LOCAL,
+    ray_address: Annotated[str, typer.Option(help="Of a Ray cluster; a new one here if absent.")] = "",
     precision: Precision = "",
     device: Device = "",
 ) -> None:
@@ -38,20 +44,27 @@ def screen(
     if (all_vs_all is None) == (bait is None and library is None) or (bait is None) != (library is None):
         raise UserError("It is not clear what to compare with what.",
                         hint="Give --bait FILE and --library FILE, or --all-vs-all FILE.")
-    from esm2amp_core.screening.inputs import read_screen
+    if engine not in (LOCAL, RAY):
+        raise UserError(f"There is no engine {engine!r}.", hint=f"Choose {LOCAL} or {RAY}.")
+    from esm2amp_core.screen_proteins import read_screen
 
     settings = Settings.from_environment()
+    if ray_address:
+        settings = replace(settings, ray_address=ray_address)
     proteins = read_screen(all_vs_all or library, bait, max_residues=settings.max_residues,
                            max_file_mb=settings.max_file_mb)
     for warning in proteins.warnings:
         NOTES.print(f"Note: {warning}")
     from esm2amp_core.predictor import Predictor
+    from esm2amp_core.screening.engines import LocalEngine
+    from esm2amp_core.screening.ray_engine import RayEngine
     from esm2amp_core.screening.running import ScreenOptions, run_screen
 
     options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, block_pairs=block)
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
-        made = run_screen(predictor, proteins, output, options=options, report=report)
+        made = run_screen(predictor, proteins, output, options=options, report=report,
+                          engine=LocalEngine if engine == LOCAL else partial(RayEngine, settings=settings))
     summary, best = made.summary, made.hits.head(3)
     NOTES.print(f"{summary['n_pairs']:,} pairs of {summary['n_proteins']:,} proteins scored in {output}; "
                 f"{summary['n_called']:,} called interacting (model: {summary['model']['title']}).")

@@ -14,9 +14,9 @@ from esm2amp_core.features import ProteinFeatures
 from esm2amp_core.models.bundle import ModelBundle
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report
+from esm2amp_core.screen_plan import Block
 from esm2amp_core.screening.features import FeatureFile
 from esm2amp_core.screening.parts import BlockScores
-from esm2amp_core.screening.plan import Block
 from esm2amp_core.sequences import Protein
 
 Progress = Callable[[int], None]
@@ -26,7 +26,18 @@ REPORT_SECONDS = 0.5
 
 
 class Engine(Protocol):
-    """Does the work of a screen, wherever its processors are. What it gives is kept by whoever asked."""
+    """Does the work of a screen, wherever its processors are. What it gives is kept by whoever asked.
+
+    Attributes
+    ----------
+    device : str
+        ``cpu``, ``cuda`` or ``mps``.
+    proteins_at_once : int
+        Proteins to be embedded together: their 13 vectors are in memory at a time.
+    """
+
+    device: str
+    proteins_at_once: int
 
     def embed(self, proteins: Sequence[Protein], report: Report) -> tuple[ProteinFeatures, dict[str, str]]:
         """Features of different proteins in their order, and why others have none; see `embed_pooled`."""
@@ -42,12 +53,19 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
 
 class LocalEngine:
     """Works in this process, a block at a time."""
 
+    proteins_at_once = 512
+
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
+        self.device = str(predictor.embedder.device).partition(":")[0]
 
     def embed(self, proteins: Sequence[Protein], report: Report) -> tuple[ProteinFeatures, dict[str, str]]:
         """See `Engine.embed`."""
@@ -62,6 +80,9 @@ class LocalEngine:
                 self._predictor.bundle, block, features.read(block.rows), features.read(block.columns),
                 precision=self._predictor.embedder.precision, progress=progress,
             )  # fmt: skip
+
+    def close(self) -> None:
+        """See `Engine.close`."""
 
 
 def score_block(

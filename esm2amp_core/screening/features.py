@@ -14,8 +14,6 @@ from esm2amp_core.features import FeatureSet, ProteinFeatures
 from esm2amp_core.progress import Report
 from esm2amp_core.sequences import Protein
 
-CHUNK = 512
-"""Proteins embedded together: their 13 vectors are in memory at a time."""
 _FILE = ".features.f32"
 
 EmbedChunk = Callable[[Sequence[Protein], Report], tuple[ProteinFeatures, dict[str, str]]]
@@ -45,7 +43,8 @@ class FeatureFile:
 
 @contextmanager
 def feature_file(
-    folder: Path, proteins: Sequence[Protein], feature_set: FeatureSet, embed: EmbedChunk, report: Report
+    folder: Path, proteins: Sequence[Protein], feature_set: FeatureSet, embed: EmbedChunk, chunk_size: int,
+    report: Report,
 ) -> Iterator[tuple[FeatureFile, dict[str, str]]]:
     """Embed proteins some at a time into a file that is there for as long as the block lasts.
 
@@ -61,8 +60,8 @@ def feature_file(
     try:
         n_kept, shape, done = 0, (len(feature_set.tokens), 0), 0
         with path.open("wb") as file:
-            for start in range(0, len(proteins), CHUNK):
-                chunk = proteins[start : start + CHUNK]
+            for start in range(0, len(proteins), chunk_size):
+                chunk = proteins[start : start + chunk_size]
                 features, failed = embed(chunk, partial(_report_part, report, done, total))
                 done += sum(len(protein.sequence) for protein in chunk)
                 failures |= failed

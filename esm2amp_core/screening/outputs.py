@@ -29,10 +29,10 @@ from esm2amp_core.screen_files import (
     PROTEINS,
     SUMMARY,
 )
-from esm2amp_core.screening.inputs import ScreenProteins
+from esm2amp_core.screen_plan import Block, Plan
+from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.network import graphml
 from esm2amp_core.screening.parts import PartStore
-from esm2amp_core.screening.plan import Block, Plan
 from esm2amp_core.screening.ranking import (
     BINS,
     FEWEST_PARTNERS,

@@ -29,7 +29,7 @@ from esm2amp_core.screen_files import (
     ScreenFolder,
     read_part,
 )
-from esm2amp_core.screening.plan import Block
+from esm2amp_core.screen_plan import Block
 
 JOURNAL = "parts.jsonl"
 
@@ -78,6 +78,8 @@ class PartStore:
             raise UserError(f"{self.folder} cannot be used: {error.strerror or error}.",
                             hint="Name a folder of your own.") from None
         (self.folder / SUMMARY).unlink(missing_ok=True)  # until the tables are those of this run
+        for remains in [*self.folder.glob(".*.part.*"), *self.folder.glob(f"{PARTS}/.*.part.*")]:
+            remains.unlink()  # of a run that was killed while it wrote them
         if not (self.folder / MANIFEST).exists():
             self._write_manifest(identity, [])
         for part in [*ScreenFolder(self.folder).manifest["parts"], *self._journal()]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from esm2amp_core.files.run_lock import run_lock
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screen_plan import Plan
+from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.engines import Engine, LocalEngine
 from esm2amp_core.screening.features import FeatureFile, feature_file
-from esm2amp_core.screening.inputs import ScreenProteins
 from esm2amp_core.screening.outputs import write_outputs
 from esm2amp_core.screening.parts import PartStore, check_folder
-from esm2amp_core.screening.plan import Plan
 
 STAGE = "Scoring pairs"
 
@@ -88,17 +89,20 @@ def run_screen(
     """
     options = options or ScreenOptions()
     bundle = predictor.bundle
-    with run_lock(folder / ".lock", f"{folder} is being filled", hint="name another folder"):
-        check_folder(folder, _identity(predictor, proteins, options))
-        worker = engine(predictor)
-        with feature_file(folder, proteins.proteins, bundle.manifest.features, worker.embed, report) as made:
-            features, failures = made
+    with ExitStack() as stack:
+        lock = run_lock(folder / ".lock", f"{folder} is being filled", hint="name another folder")
+        stack.enter_context(lock)
+        worker = stack.enter_context(closing(engine(predictor)))
+        known = _identity(predictor, worker.device, proteins, options)
+        check_folder(folder, known)
+        with feature_file(folder, proteins.proteins, bundle.manifest.features, worker.embed,
+                          worker.proteins_at_once, report) as (features, failures):
             usable = proteins.without(failures)
             plan = usable.plan(options.block_pairs, with_self=options.with_self)
             if not plan.n_pairs:
                 raise SequenceError("There are no pairs to score.", hint="Two different proteins are needed.",
                                     details=list(failures.values()))
-            identity = {**_identity(predictor, proteins, options), "screened": _screened(usable, plan)}
+            identity = {**known, "screened": _screened(usable, plan)}
             store = PartStore(folder, usable.names)
             store.open(identity)
             _score(store, plan, worker, features, report)
@@ -127,7 +131,9 @@ def _score(store: PartStore, plan: Plan, worker: Engine, features: FeatureFile, 
         progress(0)
 
 
-def _identity(predictor: Predictor, proteins: ScreenProteins, options: ScreenOptions) -> dict[str, Any]:
+def _identity(
+    predictor: Predictor, device: str, proteins: ScreenProteins, options: ScreenOptions
+) -> dict[str, Any]:
     """Everything that decides the scores and in which part they stand, as JSON values."""
     embedder, card = predictor.embedder, predictor.bundle.manifest
     return {
@@ -135,7 +141,7 @@ def _identity(predictor: Predictor, proteins: ScreenProteins, options: ScreenOpt
         "proteins": {"number": len(proteins.proteins), "sha256": proteins.digest},
         "model": {"name": card.name, "title": card.title, "digest": predictor.bundle.digest,
                   "encoder": str(embedder.name), "encoder_revision": str(embedder.revision),
-                  "precision": str(embedder.precision), "device": str(embedder.device).partition(":")[0]},
+                  "precision": str(embedder.precision), "device": device},
         "options": {"with_self": options.with_self, "block_pairs": options.block_pairs},
         "versions": {"esm2amp": __version__, "torch": torch.__version__.partition("+")[0]},
     }  # fmt: skip

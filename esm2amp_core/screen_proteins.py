@@ -11,13 +11,16 @@ from pathlib import Path
 import pandas as pd
 
 from esm2amp_core.errors import Issue, SequenceError, Severity, quoted
+from esm2amp_core.files.text import read_file
 from esm2amp_core.protein_files import list_proteins
 from esm2amp_core.screen_files import LEFT_OUT_COLUMNS
-from esm2amp_core.screening.plan import Plan
+from esm2amp_core.screen_plan import Plan
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 
 LONGEST_NAME = 200
+Given = tuple[str, bytes]
+"""Name and contents of a file."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ class ScreenProteins:
 
 
 def read_screen(
-    library: Path,
-    bait: Path | None = None,
+    library: Path | Given,
+    bait: Path | Given | None = None,
     *,
     max_residues: int = Settings.max_residues,
     max_file_mb: float = Settings.max_file_mb,
@@ -99,9 +102,9 @@ def read_screen(
 
     Parameters
     ----------
-    library : Path
+    library : Path, or a name with contents
         FASTA or table of proteins, as `list_proteins` reads it; without `bait`, all against all.
-    bait : Path, optional
+    bait : the same, optional
     max_residues : int
         Longer proteins are left out.
     max_file_mb : float
@@ -111,8 +114,10 @@ def read_screen(
     SequenceError
         If a file cannot be read, holds no usable protein, or the two give a name different sequences.
     """
-    files = [library] if bait is None else [bait, library]
-    read = [_File.read(path, max_residues, max_file_mb) for path in files]
+    sources = [library] if bait is None else [bait, library]
+    given = [(source.name, read_file(source, max_file_mb=max_file_mb, error=SequenceError))
+             if isinstance(source, Path) else source for source in sources]
+    read = [_File.read(*named, max_residues, max_file_mb) for named in given]
     _refuse_contradictions(read)
     named: dict[str, Protein] = {}  # by digest
     names: dict[str, list[str]] = {}
@@ -123,7 +128,7 @@ def read_screen(
             known = names.setdefault(counts, [counts])
             if protein.id not in known:
                 known.append(protein.id)
-                rows.append((file.path.name, protein.id, counts, f"It has the sequence of {quoted(counts)}.",
+                rows.append((file.name, protein.id, counts, f"It has the sequence of {quoted(counts)}.",
                              f"Its scores are those of {quoted(counts)}."))  # fmt: skip
     roles = [{protein.digest for protein in file.proteins} for file in read]
     baits, partners = roles[0], roles[-1]
@@ -136,7 +141,7 @@ def read_screen(
         library_start=len(groups[0]),
         also_called={name: tuple(others[1:]) for name, others in names.items() if len(others) > 1},
         left_out=_left_out(rows),
-        warnings=tuple(f"{file.path.name}: {warning}" for file in read for warning in file.warnings),
+        warnings=tuple(f"{file.name}: {warning}" for file in read for warning in file.warnings),
     )
 
 
@@ -144,23 +149,23 @@ def read_screen(
 class _File:
     """What one file holds: usable proteins, rows of the table of left-out records, warnings."""
 
-    path: Path
+    name: str
     proteins: list[Protein]
     left_out: list[tuple[str, ...]]
     warnings: list[str]
 
     @classmethod
-    def read(cls, path: Path, max_residues: int, max_file_mb: float) -> _File:
-        found, issues = list_proteins(path, max_file_mb=max_file_mb)
+    def read(cls, name: str, data: bytes, max_residues: int, max_file_mb: float) -> _File:
+        found, issues = list_proteins(data, name, max_file_mb=max_file_mb)
         issues = [*issues, *_too_long(found, max_residues)]
         refused = {issue.value for issue in issues if issue.severity == Severity.ERROR and issue.value}
         usable = [protein for protein in found if protein.id not in refused]
         if not usable:
-            raise SequenceError(f"{path} holds no usable protein.", hint="Give FASTA, or a table with the "
+            raise SequenceError(f"{name} holds no usable protein.", hint="Give FASTA, or a table with the "
                                 "columns protein and sequence.", details=issues)
         return cls(
-            path, usable,
-            [(path.name, issue.value, "", issue.problem, issue.remedy)
+            name, usable,
+            [(name, issue.value, "", issue.problem, issue.remedy)
              for issue in issues if issue.severity == Severity.ERROR],
             [str(issue) for issue in issues if issue.severity == Severity.WARNING],
         )  # fmt: skip
@@ -187,8 +192,8 @@ def _refuse_contradictions(read: list[_File]) -> None:
     clashing = [name for name, sequence in first.items() if last.get(name, sequence) != sequence]
     if clashing:
         raise SequenceError(
-            f"{len(clashing):,} names stand for one sequence in {read[0].path.name} and for another in "
-            f"{read[-1].path.name}: {', '.join(map(quoted, clashing[:3]))}.",
+            f"{len(clashing):,} names stand for one sequence in {read[0].name} and for another in "
+            f"{read[-1].name}: {', '.join(map(quoted, clashing[:3]))}.",
             hint="Rename them in one of the files.", details=[quoted(name) for name in clashing],
         )  # fmt: skip
 
