@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -38,6 +39,10 @@ class Seen(StrEnum):
         return f"{number[self]} in the training data"
 
 
+CLASSES = {number: Seen.of(number > 0, number > 1).value for number in range(3)}
+"""Class of a pair by how many of its two proteins were in the training data."""
+
+
 def find_nearest(
     proteins: Iterable[Protein], reference: TrainingReference, *, report: Report = silent
 ) -> dict[str, Nearest]:
@@ -61,46 +66,63 @@ def nearest_frame(a: Iterable[Nearest | None], b: Iterable[Nearest | None]) -> p
     return pd.DataFrame(columns)[list(NEAREST_COLUMNS)]
 
 
+class Standing(NamedTuple):
+    """How a protein stands to the training data; `words` end a sentence about it."""
+
+    is_seen: bool
+    is_new: bool
+    words: str
+
+    @classmethod
+    def of(cls, nearest: Nearest) -> Standing:
+        """The standing of a protein whose nearest training protein is known."""
+        is_new = not nearest.seen and nearest.similarity < RELATED
+        if nearest.seen:
+            words = "was in the training data"
+        elif is_new:
+            words = "is unlike any protein the model has learned from"
+        else:
+            relation = "nearly the same as" if nearest.similarity >= ALIKE else "related to"
+            words = f"is {relation} {nearest.name}, which the model has learned from"
+        return cls(nearest.seen, is_new, words)
+
+
 def with_notes(nearest: pd.DataFrame) -> pd.DataFrame:
     """`TRUST_COLUMNS` from `NEAREST_COLUMNS`: the class of each pair and a note in words are added."""
     known = nearest["seen_a"].notna() & nearest["seen_b"].notna()
-    pairs = [
-        (Nearest(str(a), similarity_a, bool(seen_a)), Nearest(str(b), similarity_b, bool(seen_b)))
-        for seen_a, a, similarity_a, seen_b, b, similarity_b
-        in nearest.loc[known, list(NEAREST_COLUMNS)].itertuples(index=False)
-    ]  # fmt: skip
-    classes = pd.Series([Seen.of(a.seen, b.seen).value for a, b in pairs], nearest.index[known], dtype="str")
-    notes = pd.Series([trust_note(a, b) for a, b in pairs], nearest.index[known], dtype="str")
-    told = nearest.assign(trust_class=classes, trust_note=notes)
-    return told[list(TRUST_COLUMNS)]
+    told = nearest[known]
+    a, b = (
+        list(zip(told[f"nearest_{side}"].astype(object), told[f"similarity_{side}"].tolist(),
+                 told[f"seen_{side}"].astype(bool).tolist(), strict=True))
+        for side in "ab"
+    )  # fmt: skip
+    # Few proteins make many pairs: what is said of a protein is put into words once.
+    standing = {protein: Standing.of(Nearest(*protein)) for protein in {*a, *b}}
+    pairs = [(standing[one], standing[other]) for one, other in zip(a, b, strict=True)]
+    classes = [Seen.of(one.is_seen, other.is_seen).value for one, other in pairs]
+    classes = told["seen_a"].astype(int) + told["seen_b"].astype(int)
+    notes = [_note(one, other) for one, other in pairs]
+    return nearest.assign(
+        trust_class=classes.map(CLASSES).astype("str"),
+        trust_note=pd.Series(notes, told.index, dtype="str"),
+    )[list(TRUST_COLUMNS)]
 
 
 def trust_note(a: Nearest, b: Nearest) -> str:
     """What a person should keep in mind about the score of a pair, in one or two sentences."""
-    if a.seen and b.seen:
+    return _note(Standing.of(a), Standing.of(b))
+
+
+def _note(a: Standing, b: Standing) -> str:
+    if a.is_seen and b.is_seen:
         return (
             "The model has learned from both proteins: it may remember how often each of them interacts "
             "rather than judge the two together."
         )
-    if _is_new(a) and _is_new(b):
+    if a.is_new and b.is_new:
         return (
             "Both proteins are unlike any protein the model has learned from; such scores are the least "
             "reliable."
         )
-    caution = "; this makes the score less reliable" if _is_new(a) or _is_new(b) else ""
-    return f"Protein A {_relation(a)}; protein B {_relation(b)}{caution}."
-
-
-def _is_new(nearest: Nearest) -> bool:
-    return not nearest.seen and nearest.similarity < RELATED
-
-
-def _relation(nearest: Nearest) -> str:
-    """How a protein stands to the training data, as the end of a sentence."""
-    if nearest.seen:
-        return "was in the training data"
-    if nearest.similarity >= ALIKE:
-        return f"is nearly the same as {nearest.name}, which the model has learned from"
-    if nearest.similarity >= RELATED:
-        return f"is related to {nearest.name}, which the model has learned from"
-    return "is unlike any protein the model has learned from"
+    caution = "; this makes the score less reliable" if a.is_new or b.is_new else ""
+    return f"Protein A {a.words}; protein B {b.words}{caution}."
