@@ -16,6 +16,7 @@ from esm2amp_core.explain.integrated_gradients import IntegratedGradients
 from esm2amp_core.explain.path import integrate
 from esm2amp_core.explain.residue_gradients import ResidueGradients, pooling
 from esm2amp_core.explain.subject import PairFeatures
+from esm2amp_core.explain.two_part_path import POINTS, TOWARDS_BASELINE, integrate_through
 from esm2amp_core.features import (
     FEATURE_SETS,
     POOLED_TOKENS,
@@ -97,7 +98,7 @@ def test_a_sharp_bend_takes_more_steps_and_a_straight_line_the_fewest():
     x, z = torch.ones(1, 1), torch.zeros(1, 1)
     sharp = integrate(bent, (x,), (z,), most_steps=800, at_once=4)
     straight = integrate(lambda x: 5 * x.sum(dim=1), (x,), (z,), most_steps=800, at_once=4)
-    assert sharp.closed and sharp.steps > straight.steps == path.POINTS * path.STRETCHES
+    assert sharp.closed and sharp.steps > straight.steps == path.POINTS * (len(path.EVEN) - 1)
     assert sharp.attributions[0].item() == pytest.approx(0.6877 + 2, rel=0.01)
     assert straight.attributions[0].item() == pytest.approx(5, rel=1e-6)
 
@@ -199,6 +200,28 @@ def test_the_language_model_gives_the_same_states_with_gradients_as_without(prot
     kept = gradient()
     monkeypatch.setattr(esm2, "_KEPT_NUMBERS", 0)  # every layer is computed again
     assert_allclose(gradient(), kept, atol=1e-5)
+
+
+def test_kinks_behind_a_smooth_model_are_met_without_more_passes_through_it():
+    generator = torch.Generator().manual_seed(0)
+    x, w, v = (torch.randn(shape, generator=generator) for shape in ((1, 6), (6, 8), (8, 12)))
+    offsets = torch.randn(12, generator=generator)
+
+    def slow(a, b):
+        return torch.tanh(torch.cat([a, b], dim=1) @ w.to(a))
+
+    def fast(states):
+        return (states @ v.to(states) + offsets.to(states)).relu().sum(dim=1)
+
+    inputs, baselines = (x[:, :2], x[:, 2:]), (torch.zeros(1, 2), torch.zeros(1, 4))
+    through = [integrate_through(slow, fast, inputs, baselines, most_steps=400, at_once=n) for n in (3, 100)]
+    plain = integrate(lambda a, b: fast(slow(a, b)), inputs, baselines, most_steps=400, at_once=10)
+    exact = fine_sum(lambda both: fast(slow(both[:, :2], both[:, 2:])), x.double(), torch.zeros(1, 6), 20_000)
+    nearly = 0.01 * abs(plain.at_input - plain.at_baseline)
+    for found in through:
+        assert found.closed and found.steps == POINTS * (len(TOWARDS_BASELINE) - 1) < plain.steps
+        assert_allclose(np.concatenate(found.attributions), exact, atol=nearly)
+    assert_allclose(*(np.concatenate(found.attributions) for found in through), atol=1e-5)
 
 
 @pytest.mark.parametrize("feature_set", FEATURE_SETS.values(), ids=FEATURE_SETS)

@@ -19,13 +19,15 @@ import torch
 from captum.attr import IntegratedGradients as CaptumGradients
 from torch import Tensor
 
-POINTS, STRETCHES = 10, 3
-"""Gradients per stretch (Gauss-Legendre), and stretches at first: a few gradients more than published."""
+Parts = tuple[np.ndarray, ...]
+"""Attributions in the shapes of the inputs, without the first axis."""
+POINTS, EVEN = 10, (0.0, 1 / 3, 2 / 3, 1.0)
+"""Gradients per stretch (Gauss-Legendre), and ends of the first stretches: a few more than published."""
 GAP_SHARE = 0.01
 """Of the difference of the outputs: where the halving ends."""
 LEAST_GAP = 1e-4
 """In units of the output. Gaps below it are left alone: rounding errors of float32 are not far."""
-RULE = f"Gauss-Legendre, {POINTS} points on {STRETCHES} stretches; that with the largest gap is halved"
+RULE = f"Gauss-Legendre, {POINTS} points on {len(EVEN) - 1} stretches; that with the largest gap is halved"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class PathSum:
         False where the gaps were still too large when `most_steps` were reached.
     """
 
-    attributions: tuple[np.ndarray, ...]
+    attributions: Parts
     at_baseline: float
     at_input: float
     gap: float
@@ -80,34 +82,68 @@ def integrate(
         Gradients computed at a time.
     """
     captum = CaptumGradients(forward, multiply_by_inputs=False)
+    at = line(inputs, baselines)
+
+    def attribute(start: float, stop: float) -> Parts:
+        gradients = captum.attribute(at(stop), at(start), n_steps=POINTS, internal_batch_size=at_once)
+        return tuple(((stop - start) * g.cpu().double() * (x - z).cpu().double())[0].numpy()
+                     for g, x, z in zip(gradients, inputs, baselines, strict=True))  # fmt: skip
+
+    return follow(lambda place: forward(*at(place)), attribute, EVEN, points=POINTS, most_steps=most_steps)
+
+
+def line(inputs: tuple[Tensor, ...], baselines: tuple[Tensor, ...]) -> Callable[[float], tuple[Tensor, ...]]:
+    """Places on the way from the baselines, at 0, to the inputs, at 1."""
     between = tuple(x - z for x, z in zip(inputs, baselines, strict=True))
 
     def at(place: float) -> tuple[Tensor, ...]:
         return inputs if place == 1 else tuple(z + place * d for z, d in zip(baselines, between, strict=True))
 
-    def output(place: float) -> float:
-        with torch.no_grad():
-            return forward(*at(place)).item()
+    return at
+
+
+def follow(
+    output: Callable[[float], Tensor],
+    attribute: Callable[[float, float], Parts],
+    edges: Sequence[float],
+    *,
+    points: int,
+    most_steps: int,
+) -> PathSum:
+    """Add up the attributions of stretches, and halve that with the largest gap until the gaps are small.
+
+    Parameters
+    ----------
+    output : callable
+        From a place on the path, 0 to 1, to the model's output there: one number.
+    attribute : callable
+        From the ends of a stretch to its attributions, found with `points` gradients.
+    edges : sequence of float
+        Ends of the first stretches, from 0 to 1.
+    points, most_steps : int
+        Gradients per stretch, and in the sum at most.
+    """
+
+    @torch.no_grad()
+    def at_edge(place: float) -> float:
+        return output(place).item()
 
     def stretch(start: float, stop: float) -> _Stretch:
-        gradients = captum.attribute(at(stop), at(start), n_steps=POINTS, internal_batch_size=at_once)
-        parts = tuple(((stop - start) * g.double() * d.double())[0].cpu().numpy()
-                      for g, d in zip(gradients, between, strict=True))  # fmt: skip
+        parts = attribute(start, stop)
         total = sum(float(part.sum()) for part in parts)
         return _Stretch(start, stop, parts, total - (outputs[stop] - outputs[start]))
 
-    edges = [i / STRETCHES for i in range(STRETCHES)] + [1.0]
-    outputs = {edge: output(edge) for edge in edges}
+    outputs = {edge: at_edge(edge) for edge in edges}
     tolerance = max(GAP_SHARE * abs(outputs[1.0] - outputs[0.0]), LEAST_GAP)
     stretches = [stretch(*ends) for ends in pairwise(edges)]
-    while not (closed := _size(stretches) <= tolerance) and POINTS * len(stretches) < most_steps:
+    while not (closed := _size(stretches) <= tolerance) and points * len(stretches) < most_steps:
         worst = stretches.pop(max(range(len(stretches)), key=lambda i: abs(stretches[i].gap)))
         middle = (worst.start + worst.stop) / 2
-        outputs[middle] = output(middle)
+        outputs[middle] = at_edge(middle)
         stretches += [stretch(worst.start, middle), stretch(middle, worst.stop)]
     attributions = tuple(sum(parts) for parts in zip(*(one.parts for one in stretches), strict=True))
     return PathSum(attributions, outputs[0.0], outputs[1.0], sum(one.gap for one in stretches),
-                   POINTS * len(stretches), closed)
+                   points * len(stretches), closed)
 
 
 def checks(paths: Sequence[PathSum]) -> dict[str, np.ndarray]:
@@ -123,7 +159,7 @@ class _Stretch:
 
     start: float
     stop: float
-    parts: tuple[np.ndarray, ...]
+    parts: Parts
     gap: float
 
 

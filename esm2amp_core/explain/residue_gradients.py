@@ -9,14 +9,17 @@ import torch
 from torch import Tensor
 
 from esm2amp_core.explain.base import Explainer
-from esm2amp_core.explain.path import RULE, PathSum, checks, integrate
+from esm2amp_core.explain.path import PathSum, checks
 from esm2amp_core.explain.subject import PairFeatures, Subject
+from esm2amp_core.explain.two_part_path import RULE, integrate_through
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FeatureSet, token_stretch
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.sequences import residue_number
 
-STAGE, MOST_STEPS = "Following the score back to residues", 300
+STAGE, MOST_STEPS = "Following the score back to residues", 200
+MOST_PASSES = 4 * MOST_STEPS
+"""Of the language model: every step takes two, and stretches that are halved were computed for nothing."""
 RESIDUES_AT_ONCE = {"cuda": 16_384, "mps": 1_024, "cpu": 1_024}
 """Of all steps computed together."""
 
@@ -52,26 +55,23 @@ class ResidueGradients(Explainer):
         for i in range(len(pairs)):
             chains = [embedder.inputs(protein.sequence) for protein in pairs.pair(i)]
             given, masked = zip(*chains, strict=True)
-
+            poolings = [pooling(self.subject.feature_set, one.shape[1] - 2).to(one.device) for one in given]
             n_done = 0
 
-            def logits(a: Tensor, b: Tensor, i: int = i) -> Tensor:
+            def tokens(a: Tensor, b: Tensor, i: int = i, poolings: list[Tensor] = poolings) -> Tensor:
+                """Tokens (B, 2T, D) that the classifier reads."""
                 nonlocal n_done
-                report(STAGE, i * MOST_STEPS + min(n_done, MOST_STEPS - 1), len(pairs) * MOST_STEPS)
+                report(STAGE, i * MOST_PASSES + min(n_done, MOST_PASSES - 1), len(pairs) * MOST_PASSES)
                 n_done += len(a)
-                return self._logits(embedder.states(a), embedder.states(b))
+                parts = [pool @ embedder.states(one) for pool, one in zip(poolings, (a, b), strict=True)]
+                return torch.cat(parts, dim=1).to(self.subject.device)
 
             at_once = RESIDUES_AT_ONCE[embedder.device] // sum(states.shape[1] for states in given)
-            path = integrate(logits, given, masked, most_steps=MOST_STEPS, at_once=max(1, at_once))
+            path = integrate_through(tokens, self.subject.logits, given, masked, most_steps=MOST_STEPS,
+                                     at_once=max(1, at_once))
             found.append(path.summed())
-        report(STAGE, len(pairs) * MOST_STEPS, len(pairs) * MOST_STEPS)
+        report(STAGE, len(pairs) * MOST_PASSES, len(pairs) * MOST_PASSES)
         return self._explanation(pairs, found)
-
-    def _logits(self, *states: Tensor) -> Tensor:
-        """Logits (B,) of two proteins' states (B, L + 2, D)."""
-        feature_set = self.subject.feature_set
-        pooled = [pooling(feature_set, one.shape[1] - 2).to(one.device) @ one for one in states]  # (B, T, D)
-        return self.subject.logits(torch.cat(pooled, dim=1).to(self.subject.device))
 
     def _explanation(self, pairs: PairFeatures, found: list[PathSum]) -> Explanation:
         chains = [(i, side, protein.sequence, path.attributions[which][:, 1:-1])  # (2, L), cls and eos stay
