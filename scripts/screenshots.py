@@ -2,6 +2,9 @@
 
     python scripts/screenshots.py                    # into docs/screenshots/
     python scripts/screenshots.py --dark --out /tmp  # predict-dark.png ...
+    python scripts/screenshots.py --regions FILE     # also regions.png
+
+FILE holds the regions of the examples' proteins, such as UniProt's download of their accessions as TSV.
 
 Needs Chromium and the packages of ``pip install -e '.[test]'``.
 """
@@ -19,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from running_app import REPOSITORY, chromium, free_port, running_app
 
 WIDTH, HEIGHT = 1280, 860
-JOB_MILLISECONDS = 180_000
+JOB_MILLISECONDS = 600_000
 """How long an example may take; the first start of the worker loads the libraries."""
+STEP_MILLISECONDS = 120_000
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "screenshots")
     parser.add_argument("--models", type=Path, default=REPOSITORY / "data" / "models", help="bundles' folder")
     parser.add_argument("--dark", action="store_true", help="dark theme; file names end in -dark")
+    parser.add_argument("--regions", type=Path, help="regions of the examples' proteins")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with (
@@ -39,10 +44,14 @@ def main() -> None:
         page = browser.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if options.dark else "light"
         )
-        take_pictures(page, address, options.out, suffix="-dark" if options.dark else "")
+        page.set_default_timeout(STEP_MILLISECONDS)
+        take_pictures(page, address, options.out, suffix="-dark" if options.dark else "",
+                      regions=options.regions)
 
 
-def take_pictures(page: Page, address: str, out: Path, *, suffix: str = "") -> None:
+def take_pictures(
+    page: Page, address: str, out: Path, *, suffix: str = "", regions: Path | None = None
+) -> None:
     """Walk through the app as a person does, and keep what is seen."""
 
     def keep(name: str) -> None:
@@ -74,6 +83,13 @@ def take_pictures(page: Page, address: str, out: Path, *, suffix: str = "") -> N
     page.get_by_role("tab", name="Attention").click()
     page.locator(".js-plotly-plot .hm").wait_for()
     keep("explain-attention")
+    if regions:
+        page.goto(f"{address}/regions")
+        page.locator("input[type=file]").set_input_files(regions)
+        page.get_by_role("button", name="Compare with regions").click()
+        page.get_by_text("inside an annotated region").first.wait_for(timeout=JOB_MILLISECONDS)
+        page.locator(".js-plotly-plot").first.wait_for()
+        keep("regions")
     page.goto(f"{address}/jobs")
     page.get_by_text("Submitted").wait_for()
     keep("jobs")

@@ -14,10 +14,14 @@ from matplotlib.image import imread
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
 from playwright.sync_api import expect
-from structure_samples import chain_lines, complex_lines
+from structure_samples import PARTNER, SEQUENCE, chain_lines, complex_lines, parsed
 
 from esm2amp_core.downloads import viewer_script
+from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
+from esm2amp_core.structures.notebook import notebook_view
+from esm2amp_core.structures.painting import CHAINS
+from esm2amp_core.structures.placing import place
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from running_app import chromium, find_chromium, free_port, running_app
@@ -184,6 +188,21 @@ def test_a_saved_view_opens_without_the_program_and_without_a_network(shown, bro
     expect(page.locator(".pointed")).to_contain_text("A.segment")
     assert_png_has_legend(page)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == complaints == []
+    context.close()
+
+
+def test_what_a_notebook_shows_draws_itself_without_a_network(browser, tmp_path):
+    placed = place(parsed(complex_lines()), [Protein("one", SEQUENCE), Protein("two", PARTNER)])
+    shown = tmp_path / "cell.html"
+    notebook_view(placed, CHAINS, chosen=["A.segment5"], mark_interface=True).write_html(str(shown))
+    context = browser.new_context(offline=True)
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(shown.as_uri())
+    canvas = page.locator("canvas").first
+    canvas.wait_for()
+    page.wait_for_function("canvas => (" + DIFFERENT + ")(canvas) > 20", arg=canvas.element_handle())
+    assert [url[:60] for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     context.close()
 
 

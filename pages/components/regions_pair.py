@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -108,7 +109,7 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
         )  # fmt: skip
     method = METHODS[view.part.method].title
     frames = ("" if folder.is_by_residue else
-              " Framed in pink: the top segments; dotted: the low ones.")
+              f" Framed in pink: the top segments; dotted: the low ones.{_apart(view)}")
     files_row(
         job, f"regions_of_row_{view.row}", lambda: _region_table(folder, view),
         drawings(_on_paper, view, regions, folder.types),
@@ -117,6 +118,14 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
         "zoom in until the letters show; double-click to see all again. Click a segment to shade it here and "
         "in 3D.",
     )  # fmt: skip
+
+
+def _apart(view: PairView) -> str:
+    """Why a strong colour may stand on a segment that is not at the top; empty where it cannot."""
+    if np.allclose(view.part.magnitude, np.abs(view.part.value)):
+        return ""
+    return (" Colours are sums, in which what speaks for and against cancels; top and low go by size without "
+            "signs, as in the paper, so that they can differ from the strongest colours.")
 
 
 def _show_in_3d(workspace: Workspace, job: Job, folder: RegionFolder, view: PairView) -> None:
