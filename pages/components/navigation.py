@@ -8,14 +8,14 @@ from streamlit.runtime.pages_manager import PagesManager
 from esm2amp_core.jobs import Job
 from esm2amp_core.kinds import page_of
 
-PREDICT, RESULTS, EXPLAIN, REGIONS, JOBS, MODELS = (
-    f"pages/{name}.py" for name in ("predict", "results", "explain", "regions", "jobs", "models")
+PREDICT, SCREEN, RESULTS, EXPLAIN, REGIONS, JOBS, MODELS = (
+    f"pages/{name}.py" for name in ("predict", "screen", "results", "explain", "regions", "jobs", "models")
 )
 
 # No icons: Streamlit would fetch them from the internet, as pictures for the browser's tab.
-PAGES = {PREDICT: "Predict", RESULTS: "Results", EXPLAIN: "Explain", REGIONS: "Regions", JOBS: "Jobs",
-         MODELS: "Models"}
-SHOW_A_JOB = (RESULTS, EXPLAIN, REGIONS)
+PAGES = {PREDICT: "Predict", SCREEN: "Screen", RESULTS: "Results", EXPLAIN: "Explain", REGIONS: "Regions",
+         JOBS: "Jobs", MODELS: "Models"}
+SHOW_A_JOB = (SCREEN, RESULTS, EXPLAIN, REGIONS)
 """Pages whose address names a job."""
 
 

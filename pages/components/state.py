@@ -8,11 +8,13 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.draft import Draft
+from pages.components.screen_draft import ScreenDraft
 
 DRAFT = "draft"
 N_EDITS = "n_edits"
 TERMS = "terms"
 QUESTION = "question"
+SCREEN_DRAFT = "screen-draft"
 
 
 def get_draft() -> Draft | None:
@@ -29,6 +31,16 @@ def keep_draft(draft: Draft) -> None:
 def drop_draft() -> None:
     """Forget what was read: it has become a job, or the input is gone."""
     st.session_state.pop(DRAFT, None)
+
+
+def get_screen_draft() -> ScreenDraft | None:
+    """What was read from the input of the Screen page, if anything."""
+    return st.session_state.get(SCREEN_DRAFT)
+
+
+def keep_screen_draft(draft: ScreenDraft | None) -> None:
+    """Remember what was read, or forget it: it has become a job, or the input is gone."""
+    st.session_state[SCREEN_DRAFT] = draft
 
 
 def n_edits() -> int:

@@ -1,0 +1,155 @@
+"""The best hits of a screen as a network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
+from esm2amp_core.figures.screen_layout import lay_out
+
+NAMED = 40
+"""Nodes with their names written beside them: all, or those with most edges."""
+LARGEST = 40
+"""Edges from which a node is drawn no larger."""
+EDGE, EDGE_STICKY, LIBRARY = "rgba(110,125,140,0.75)", "rgba(150,160,170,0.3)", "#7d8a96"
+
+
+class Network(NamedTuple):
+    """A network with a place for each node.
+
+    Attributes
+    ----------
+    names : ndarray, dtype=object, shape=(N,)
+        Proteins.
+    places : ndarray, dtype=float64, shape=(N, 2)
+    ends : ndarray, dtype=int64, shape=(M, 2)
+        Of each edge, numbers of nodes.
+    degree : ndarray, dtype=int64, shape=(N,)
+    is_bait, is_sticky, is_named : ndarray, dtype=bool, shape=(N,)
+        Baits that are not in the library; `find_sticky`; those whose names are written.
+    """
+
+    names: np.ndarray
+    places: np.ndarray
+    ends: np.ndarray
+    degree: np.ndarray
+    is_bait: np.ndarray
+    is_sticky: np.ndarray
+    is_named: np.ndarray
+
+    @property
+    def is_other(self) -> np.ndarray:
+        """Neither only bait nor sticky: ndarray, dtype=bool, shape=(N,)."""
+        return ~self.is_bait & ~self.is_sticky
+
+    @property
+    def touches_sticky(self) -> np.ndarray:
+        """Edges of a sticky protein: ndarray, dtype=bool, shape=(M,)."""
+        return self.is_sticky[self.ends].any(1)
+
+
+def place_hits(edges: pd.DataFrame, proteins: pd.DataFrame, sticky: pd.Series) -> Network:
+    """Lay out the network of some hits.
+
+    Parameters
+    ----------
+    edges : DataFrame
+        Lines of `screen_files.HIT_COLUMNS`; at least one.
+    proteins : DataFrame
+        `screen_files.PROTEIN_COLUMNS`.
+    sticky : Series, dtype=bool
+        By protein.
+    """
+    names = pd.unique(edges[["protein_a", "protein_b"]].to_numpy().ravel())
+    number = pd.Series(np.arange(len(names)), index=names)
+    ends = np.column_stack([number[edges[side]].to_numpy() for side in ("protein_a", "protein_b")])
+    degree = np.bincount(ends.ravel(), minlength=len(names))
+    is_named = np.zeros(len(names), bool)
+    is_named[np.argsort(-degree, kind="stable")[:NAMED]] = True
+    return Network(
+        names, lay_out(len(names), ends), ends, degree,
+        is_bait=(proteins.set_index("protein")["role"].reindex(names) == "bait").to_numpy(),
+        is_sticky=sticky.reindex(names, fill_value=False).to_numpy(), is_named=is_named,
+    )  # fmt: skip
+
+
+def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.Figure:
+    """Proteins as nodes, hits as edges; edges of sticky proteins are faint.
+
+    Parameters
+    ----------
+    drawn : Network
+    edges, proteins : DataFrame
+        Those it was laid out from.
+    """
+    figure = go.Figure()
+    for which, colour, name in ((drawn.touches_sticky, EDGE_STICKY, "hit of a sticky protein"),
+                                (~drawn.touches_sticky, EDGE, "hit")):
+        if which.any():
+            _add_edges(figure, drawn.places[drawn.ends[which]], colour, name)
+    _add_hover(figure, drawn, edges)
+    _add_nodes(figure, drawn, proteins)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    figure.update_layout(
+        height=640, margin={"l": 0, "r": 0, "t": 36, "b": 0}, hovermode="closest", dragmode="pan",
+        plot_bgcolor="rgba(0,0,0,0)", legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
+    )  # fmt: skip
+    return figure
+
+
+def _add_edges(figure: go.Figure, lines: np.ndarray, colour: str, name: str) -> None:
+    """All lines as one path with gaps: a browser draws 2,000 of these at once, not one by one."""
+    path = np.full((len(lines), 3, 2), np.nan)
+    path[:, :2] = lines
+    x, y = path.reshape(-1, 2).T
+    figure.add_scattergl(x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1.2},
+                         hoverinfo="skip")
+
+
+def _add_hover(figure: go.Figure, drawn: Network, edges: pd.DataFrame) -> None:
+    """What an edge is, told at its middle: Plotly knows no hover on lines."""
+    x, y = drawn.places[drawn.ends].mean(1).T
+    figure.add_scattergl(
+        x=x, y=y, mode="markers", marker={"size": 9, "color": "rgba(0,0,0,0)"}, showlegend=False,
+        text=[_edge_words(line) for line in edges.to_dict("records")],
+        hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+
+
+def _add_nodes(figure: go.Figure, drawn: Network, proteins: pd.DataFrame) -> None:
+    about = proteins.set_index("protein").reindex(drawn.names)
+    kinds = (("library" if drawn.is_bait.any() else "proteins", drawn.is_other, "circle", LIBRARY),
+             ("baits", drawn.is_bait & ~drawn.is_sticky, "square", POSITIVE),
+             ("sticky: scores high with everything", drawn.is_sticky, "diamond", NEGATIVE))  # fmt: skip
+    for kind, which, symbol, colour in kinds:
+        at = np.flatnonzero(which)
+        if not len(at):
+            continue
+        figure.add_scatter(
+            x=drawn.places[at, 0], y=drawn.places[at, 1], mode="markers+text", name=kind,
+            marker={"symbol": symbol, "color": colour,
+                    "size": 8 + 3 * np.sqrt(np.minimum(drawn.degree[at], LARGEST)),
+                    "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
+            text=[picture_text(drawn.names[i], limit=18) if drawn.is_named[i] else "" for i in at],
+            textposition="top center", textfont={"size": 11},
+            hovertext=[_node_words(drawn.names[i], drawn.degree[i], about.iloc[i]) for i in at],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )  # fmt: skip
+
+
+def _node_words(name: str, degree: int, about: pd.Series) -> str:
+    share = "" if np.isnan(about["share_called"]) else (
+        f"<br>called interacting with {about['share_called']:.1%} of {about['n_partners']:,.0f} partners")
+    return (f"<b>{picture_text(name)}</b> ({about['role']}, {about['length']:,.0f} residues)<br>"
+            f"{degree:,} of the hits shown{share}")
+
+
+def _edge_words(hit: dict) -> str:
+    z = "" if np.isnan(hit["z"]) else f", z {hit['z']:.1f}"
+    return (f"<b>{picture_text(hit['protein_a'])}</b> and <b>{picture_text(hit['protein_b'])}</b><br>"
+            f"probability {hit['probability']:.3f}{z}")

@@ -1,0 +1,73 @@
+"""What pictures and tables of a screen share: which proteins are sticky, and the bars of its histogram."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+STICKY_DISTANCE = 2.0
+"""Spreads above the usual from which a protein's own average counts as unusually high."""
+FEWEST_PROTEINS = 20
+"""Fewer proteins of a role do not tell what is usual among them."""
+NORMAL_MAD = 1.4826
+"""From the median absolute deviation to the standard deviation of a normal distribution."""
+
+
+def find_sticky(proteins: pd.DataFrame, fewest_partners: int) -> pd.Series:
+    """Proteins that score high whatever they are paired with.
+
+    A protein's mean logit is compared with those of the proteins that met the same partners: the baits met
+    the library, the library the baits. Median and median absolute deviation stand for the usual and its
+    spread, so that the sticky ones themselves do not decide what is usual.
+
+    Parameters
+    ----------
+    proteins : DataFrame
+        `screen_files.PROTEIN_COLUMNS`.
+    fewest_partners : int
+        A mean over fewer is not judged.
+
+    Returns
+    -------
+    Series, dtype=bool
+        By protein; False also where it cannot be told.
+    """
+    judged = proteins[proteins["n_partners"] >= fewest_partners]
+    by_role = judged.groupby("role")["mean_logit"]
+    usual = by_role.transform("median")
+    spread = NORMAL_MAD * (judged["mean_logit"] - usual).abs().groupby(judged["role"]).transform("median")
+    distance = (judged["mean_logit"] - usual) / spread.where(spread > 0)
+    high = (distance >= STICKY_DISTANCE) & (by_role.transform("size") >= FEWEST_PROTEINS)
+    return high.reindex(proteins.index, fill_value=False).set_axis(proteins["protein"])
+
+
+class ScoreBars(NamedTuple):
+    """Bars of a histogram.
+
+    Attributes
+    ----------
+    left, right : ndarray, dtype=float64, shape=(n,)
+        Probabilities.
+    pairs : ndarray, dtype=int64, shape=(n,)
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    pairs: np.ndarray
+
+
+def score_bars(histogram: pd.DataFrame, per_bar: int = 2) -> ScoreBars:
+    """The counts of a screen, so many neighbouring intervals in a bar.
+
+    Parameters
+    ----------
+    histogram : DataFrame
+        `screen_files.HISTOGRAM_COLUMNS`.
+    per_bar : int
+    """
+    starts = np.arange(0, len(histogram), per_bar)
+    left, right = histogram["from"].to_numpy(float), histogram["to"].to_numpy(float)
+    pairs = np.add.reduceat(histogram["pairs"].to_numpy(np.int64), starts)
+    return ScoreBars(left[starts], right[np.minimum(starts + per_bar, len(histogram)) - 1], pairs)

@@ -1,0 +1,94 @@
+"""Files of a screen: tables, the network, every pair's score, all of it at once; and how it was made."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core import screen_files as names
+from esm2amp_core.jobs import Job
+from esm2amp_core.screen_files import ScreenFolder
+from pages.components.regions_files import stem_of
+from pages.components.text import count, flatten, literal
+
+MOST_PAIRS = 10_000_000
+"""Of more, a browser would be handed some hundred megabytes from this program's memory."""
+TABLES = {
+    names.HITS: "best hits, by probability and by z", names.PARTNERS: "best partners of each protein",
+    names.PROTEINS: "each protein with its mean, spread and number of hits",
+    names.HISTOGRAM: "histogram of all scores", names.LEFT_OUT: "records that were not scored, and why",
+    names.GRAPHML: "network of the hits for Cytoscape and Gephi (GraphML)",
+    names.EDGES: "network of the hits for Cytoscape: edges (TSV)",
+    names.NODES: "network of the hits for Cytoscape: nodes (TSV)",
+}  # fmt: skip
+SHOWN_LEFT_OUT = 1_000
+
+
+def show_files(job: Job, screen: ScreenFolder) -> None:
+    """Every file, what was left out, and the settings."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Tables and network**")
+        for name, words in TABLES.items():
+            _button(job, name, words[:1].upper() + words[1:],
+                    lambda name=name: (screen.folder / name).read_bytes())
+    with right:
+        st.markdown("**Every pair's score**")
+        _all_scores(job, screen)
+        st.markdown("**Everything but the single scores**")
+        _button(job, "tables.zip", "All tables, network and settings (ZIP)", lambda: _zipped(screen.folder))
+    if len(screen.left_out):
+        with st.expander(f"{count(len(screen.left_out), 'record')} not scored under its own name"):
+            st.dataframe(screen.left_out.head(SHOWN_LEFT_OUT), hide_index=True,
+                         alt="Records that were left out")
+    facts = flatten({key: value for key, value in screen.summary.items() if key not in ("notes", "format")})
+    with st.expander("How these numbers were made"):
+        st.dataframe(pd.DataFrame({"What": ["job", *facts], "Value": [job.id, *facts.values()]}),
+                     hide_index=True, alt="Provenance")
+
+
+def _all_scores(job: Job, screen: ScreenFolder) -> None:
+    n_pairs = screen.summary["n_pairs"]
+    if n_pairs > MOST_PAIRS:
+        st.markdown(f"{n_pairs:,} pairs are too many for a download. They lie on the machine that made them, "
+                    "as Parquet files:")
+        st.code(str(screen.folder / names.PARTS), language=None)
+        return
+    _button(job, "all_scores.parquet", f"All {n_pairs:,} pairs (Parquet)", lambda: _parquet(screen))
+    _button(job, "all_scores.csv.gz", f"All {n_pairs:,} pairs (CSV, gzipped)", lambda: _csv(screen))
+
+
+def _button(job: Job, name: str, label: str, make: Callable[[], bytes]) -> None:
+    st.download_button(literal(label), data=make, file_name=f"{stem_of(job)}_{name}", on_click="ignore",
+                       type="tertiary", icon=":material/download:", key=f"screen-file-{name}")
+
+
+def _parquet(screen: ScreenFolder) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.parquet"
+        screen.write_parquet(path)
+        return path.read_bytes()
+
+
+def _csv(screen: ScreenFolder) -> bytes:
+    """A part at a time, so that only the packed text is in memory."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, compresslevel=3) as file:
+        for chunk in screen.csv_chunks():
+            file.write(chunk)
+    return buffer.getvalue()
+
+
+def _zipped(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (*TABLES, names.SUMMARY, names.MANIFEST):
+            archive.write(folder / name, name)
+    return buffer.getvalue()

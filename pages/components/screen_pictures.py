@@ -1,0 +1,117 @@
+"""Pictures of a screen: the histogram of all scores, the network of the best, each protein's own scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from esm2amp_core.figures.screen_background import MOST_POINTS, RANK, SPREAD, background_plot
+from esm2amp_core.figures.screen_histogram import screen_histogram
+from esm2amp_core.figures.screen_network import network
+from esm2amp_core.jobs import Job
+from esm2amp_core.screen_files import VIEW_EDGES, ScreenFolder
+from pages.components.explain_drawings import drawings
+from pages.components.regions_files import files_row
+from pages.components.screen_reading import network_of, sticky_of
+from pages.components.text import count, literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STILL = {"displayModeBar": False}
+MOVING = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+FIRST_EDGES = 150
+ORDERS = {"rank_by_score": "Highest probability", "rank_by_z": "Highest z"}
+VIEWS = {SPREAD: "Mean against spread", RANK: "Ranked by mean"}
+TOP_STICKY = 200
+
+
+def on_paper(name: str, *args: object, **options: object) -> dict[str, Callable[[], bytes]]:
+    """SVG and PNG of a picture of `plots.screen`; Matplotlib is loaded when somebody asks for one."""
+
+    def draw() -> Figure:
+        from esm2amp_core.plots import screen
+
+        return getattr(screen, name)(*args, **options)
+
+    return drawings(draw)
+
+
+def show_histogram(job: Job, screen: ScreenFolder) -> None:
+    """All pairs by probability."""
+    log_counts = st.toggle("Logarithmic axis of pairs", value=True, key="screen-log",
+                           help="A few hits among very many pairs cannot be seen otherwise.")
+    threshold = screen.summary["threshold"]
+    st.plotly_chart(screen_histogram(screen.histogram, threshold=threshold, log_counts=log_counts),
+                    key="screen-histogram", config=STILL, alt="Histogram of the scores of all pairs")
+    files_row(job, "all_scores", lambda: screen.histogram,
+              on_paper("screen_histogram", screen.histogram, threshold=threshold, log_counts=log_counts),
+              f"The scores of all {screen.summary['n_pairs']:,} pairs.")
+
+
+def show_network(job: Job, screen: ScreenFolder) -> None:
+    """The best hits as nodes and edges."""
+    by, how_many = st.columns([1, 2], vertical_alignment="bottom", gap="medium")
+    rank = by.segmented_control("Hits with the", list(ORDERS), default="rank_by_score", required=True,
+                                format_func=ORDERS.get, key="screen-network-by")
+    n_hits = int(screen.hits[rank].notna().sum())
+    if not n_hits:
+        st.info("No pair has a z: the proteins met too few partners.")
+        return
+    most = min(n_hits, VIEW_EDGES)
+    n_edges = most if most == 1 else how_many.slider("Hits shown", 1, most, min(FIRST_EDGES, most),
+                                                     key=f"screen-edges-{rank}")
+    drawn, edges = network_of(screen, n_edges, rank), screen.edges(n_edges, by=rank)
+    st.plotly_chart(network(drawn, edges, screen.proteins), key="screen-network", config=MOVING,
+                    alt="Network of the best hits")
+    files_row(job, "network_hits", lambda: edges, on_paper("network", drawn),
+              "A square is a bait, a circle a protein of the library; larger ones have more of the hits. "
+              "Drag to move, scroll to zoom, point at a node or at the middle of a line. For Cytoscape, take "
+              "GraphML or TSV under “Files and settings”.")
+
+
+def show_background(job: Job, screen: ScreenFolder) -> None:
+    """Each protein's mean and spread over all its partners, and the list of sticky ones."""
+    view, find = st.columns([1, 1], vertical_alignment="bottom")
+    by = view.segmented_control("Picture", list(VIEWS), default=SPREAD, required=True,
+                                format_func=VIEWS.get, key="screen-background-by")
+    marked = find.text_input("Mark a protein", key="screen-marked", placeholder="its id",
+                             icon=":material/search:").strip()
+    proteins, sticky = screen.proteins, sticky_of(screen)
+    if marked and not (proteins["protein"] == marked).any():
+        like = proteins["protein"][proteins["protein"].str.contains(marked, case=False, regex=False)]
+        if len(like) == 1:
+            marked = like.iloc[0]
+        else:
+            found = f"{count(len(like), 'protein')} match" if len(like) else "No protein matches"
+            st.caption(f"{found} “{literal(marked, limit=40)}”; write the whole id.")
+    st.plotly_chart(background_plot(proteins, sticky, by=by, marked=marked), key="screen-background",
+                    config=STILL, alt="Mean score of each protein")
+    n_all = len(proteins)
+    few = f" Of {n_all:,}, the {MOST_POINTS:,} highest are drawn." if n_all > MOST_POINTS else ""
+    files_row(job, "proteins", lambda: proteins, on_paper("background", proteins, sticky, by=by),
+              "A point per protein: its mean score over all its partners. A protein far to the right of its "
+              f"like scores high with everything.{few}")
+    if sticky.any():
+        st.markdown(f"**{count(int(sticky.sum()), 'sticky protein')}**")
+        shown = proteins[sticky.to_numpy()].sort_values("mean_logit", ascending=False)
+    else:
+        st.markdown("**No protein is sticky**; those with the highest means:")
+        shown = proteins.sort_values("mean_logit", ascending=False)
+    column = st.column_config
+    st.dataframe(
+        shown.head(TOP_STICKY)[["protein", "role", "length", "n_partners", "mean_logit", "sd_logit",
+                                "share_called", "n_hits"]],
+        hide_index=True, height=min(38 + 35 * max(min(len(shown), TOP_STICKY), 1), 388), alt="Proteins",
+        column_config={
+            "protein": "Protein", "role": "Role", "length": "Residues", "n_partners": "Partners",
+            "mean_logit": column.NumberColumn("Mean score", format="%.2f",
+                                              help="Mean logit over all partners."),
+            "sd_logit": column.NumberColumn("Spread", format="%.2f",
+                                            help="Standard deviation of its logits."),
+            "share_called": column.NumberColumn("Called interacting", format="percent"),
+            "n_hits": column.NumberColumn("Among the hits", help="In how many of the best hits it is."),
+        },
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What the Screen page shows: a finished screen, read once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core.errors import JobError
+from esm2amp_core.figures.screen_network import Network, place_hits
+from esm2amp_core.figures.screen_numbers import find_sticky
+from esm2amp_core.jobs import Job
+from esm2amp_core.screen_files import SUMMARY, ScreenFolder
+from esm2amp_core.workspace import Workspace
+
+
+def open_screen(workspace: Workspace, job: Job) -> ScreenFolder:
+    """The screen of a finished job. Do not modify its tables.
+
+    Raises
+    ------
+    JobError
+        If it is not there, or damaged.
+    """
+    folder = workspace.screen_folder(job.id)
+    try:
+        changed = (folder / SUMMARY).stat().st_mtime_ns
+    except OSError:
+        raise JobError("The screen of this job is missing.", hint="Run it again.") from None
+    return _screen(job.owner, job.id, str(folder), changed)
+
+
+def sticky_of(screen: ScreenFolder) -> pd.Series:
+    """Which proteins score high with everything, by protein."""
+    return _sticky(screen, str(screen.folder))
+
+
+def network_of(screen: ScreenFolder, n_edges: int, by: str) -> Network:
+    """The network of the best hits; laid out once."""
+    return _network(screen, str(screen.folder), n_edges, by)
+
+
+# The folder's name holds the job's id, which cannot be guessed and belongs to one owner.
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, ttl="10m")
+def _screen(owner: str, job_id: str, folder: str, changed: int) -> ScreenFolder:
+    found = ScreenFolder(Path(folder))
+    _ = found.summary
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, ttl="10m")
+def _sticky(_screen: ScreenFolder, folder: str) -> pd.Series:
+    return find_sticky(_screen.proteins, _screen.summary["fewest_partners"])
+
+
+@st.cache_resource(show_spinner="Laying out the network …", max_entries=8, ttl="10m")
+def _network(_screen: ScreenFolder, folder: str, n_edges: int, by: str) -> Network:
+    return place_hits(_screen.edges(n_edges, by=by), _screen.proteins, sticky_of(_screen))

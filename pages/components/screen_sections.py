@@ -1,0 +1,84 @@
+"""The Screen page below its head: numbers, and one tab per question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.workspace import Workspace
+from pages.components.model_words import model_of
+from pages.components.page import error_boundary
+from pages.components.result_summary import show_meaning
+from pages.components.screen_downloads import show_files
+from pages.components.screen_hits import show_hits
+from pages.components.screen_pictures import show_background, show_histogram, show_network
+from pages.components.screen_reading import open_screen, sticky_of
+from pages.components.text import count, literal
+
+MOST_NOTES = 200
+
+WHAT_Z_SAYS = (
+    "**z** says by how many standard deviations a pair's score lies above what its proteins score with all "
+    "others; of the two values of a pair, the smaller counts. A **sticky** protein scores high with "
+    "everything, so that its hits have a high probability but a low z: look first at those that are high in "
+    "both."
+)
+
+
+def explore(workspace: Workspace, job_id: str) -> None:
+    """Everything that is known; a fragment: a click draws it anew, not the page."""
+    st.fragment(_explore)(workspace, job_id)
+
+
+def _explore(workspace: Workspace, job_id: str) -> None:
+    with error_boundary():
+        job = workspace.jobs.get(job_id)
+        screen = open_screen(workspace, job)
+        _show_summary(screen)
+        show_meaning(model_of(workspace, job))
+        st.markdown(WHAT_Z_SAYS)
+        _show_notes(screen.summary["notes"])
+        sections: dict[str, Callable[[], None]] = {
+            "Best hits": lambda: show_hits(workspace, job, screen),
+            "Network": lambda: show_network(job, screen),
+            "All scores": lambda: show_histogram(job, screen),
+            "Proteins": lambda: show_background(job, screen),
+            "Files and settings": lambda: show_files(job, screen),
+        }
+        tabs = st.tabs(list(sections), key="screen-section", on_change="rerun")
+        for tab, show in zip(tabs, sections.values(), strict=True):
+            if tab.open:
+                with tab:
+                    show()
+
+
+def _show_notes(notes: list[str]) -> None:
+    if notes:
+        with st.expander(f"What to know about this screen: {count(len(notes), 'note')}"):
+            st.markdown("\n".join(f"- {literal(note)}" for note in notes[:MOST_NOTES]))
+
+
+def _show_summary(screen: ScreenFolder) -> None:
+    about = screen.summary
+    n_sticky = int(sticky_of(screen).sum())
+    numbers = [
+        ("Pairs scored", f"{about['n_pairs']:,}", "Each two proteins once."),
+        ("Called interacting", f"{about['n_called']:,} ({about['n_called'] / about['n_pairs']:.1%})",
+         "Their probability reaches the model's threshold."),
+        _proteins(about),
+        ("Sticky proteins", f"{n_sticky:,}", "Their mean score lies at least two standard deviations above "
+         "the usual, whatever they are paired with. The tab “Proteins” shows them."),
+        ("Left out", f"{about['n_failed']:,}", "Records that could not be scored; “Files and settings” lists "
+         "them."),
+    ]  # fmt: skip
+    for column, (label, number, tip) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(label, number, help=tip, border=True)
+
+
+def _proteins(about: dict) -> tuple[str, str, str]:
+    if about["n_baits"] == about["n_proteins"]:
+        return "Proteins", f"{about['n_proteins']:,}", "Different sequences, each with each other one."
+    return ("Baits × library", f"{about['n_baits']:,} × {about['n_library']:,}",
+            "Different sequences; a bait that is in the library counts in both.")

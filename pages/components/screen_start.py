@@ -1,0 +1,168 @@
+"""How a screen begins: its proteins, what was understood of them, a model, and the one button."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from esm2amp_core import exports
+from esm2amp_core.bundles import Manifest
+from esm2amp_core.errors import UserError
+from esm2amp_core.jobs import LONGEST_TITLE, JobState
+from esm2amp_core.kinds import SCREEN as KIND
+from esm2amp_core.settings import Settings
+from esm2amp_core.workspace import Workspace
+from pages.components import state
+from pages.components.navigation import SCREEN, open_job
+from pages.components.page import show_user_error
+from pages.components.screen_draft import ScreenDraft, ScreenSource, read_draft
+from pages.components.screen_inputs import choose_source
+from pages.components.submit import COMPARABLE, SHORTEST, choose_model
+from pages.components.text import count, duration, literal, when
+
+BYTES_PER_PAIR, BYTES_PER_PROTEIN = 9, 1_000
+"""Measured with the starter: compressed scores; tables of the proteins."""
+SHOWN_LEFT_OUT = 1_000
+RECENT = 10
+MB = 1_000_000
+
+
+def start_screen(workspace: Workspace) -> None:
+    """The form of a new screen, and links to earlier ones."""
+    st.title("Which proteins interact with mine?", anchor=False)
+    st.markdown("Score your proteins of interest, the **baits**, against a whole **library**, or all "
+                "proteins of a file against each other. The best hits are listed, with how far each stands "
+                "out from what its proteins score elsewhere. Nothing leaves this machine.")
+    draft = _read(choose_source(workspace.settings), workspace.settings)
+    if draft is not None:
+        _show_review(draft, workspace.settings)
+        _show_submit(workspace, draft)
+    _show_earlier(workspace)
+
+
+def _read(source: ScreenSource | None, settings: Settings) -> ScreenDraft | None:
+    """What was understood of the source; read once, not at every click."""
+    known = state.get_screen_draft()
+    if source is None or (known is not None and known.source == source):
+        return known if source is not None else None
+    state.keep_screen_draft(None)
+    try:
+        with st.spinner("Reading the proteins …", show_time=True):
+            draft = read_draft(source, settings)
+    except UserError as error:
+        show_user_error(error)
+        return None
+    state.keep_screen_draft(draft)
+    return draft
+
+
+def _show_review(draft: ScreenDraft, settings: Settings) -> None:
+    proteins = draft.proteins
+    st.subheader("What was understood", anchor=False)
+    numbers = [
+        ("Pairs", draft.n_pairs, "Each two proteins once: A with B is B with A. A protein is not scored "
+         "with itself."),
+        ("Residues", draft.n_residues, "Total length of the different sequences. The language model reads "
+         "each once; with few pairs, this takes most of the time."),
+        ("Left out", proteins.n_failed, "Records that cannot be used; each is named below with its reason."),
+    ]  # fmt: skip
+    if proteins.is_all_vs_all:
+        numbers.insert(0, ("Proteins", len(proteins.proteins), "Different sequences."))
+    else:
+        numbers[:0] = [("Baits", proteins.n_baits, "Different sequences."),
+                       ("Library", draft.n_library, "Different sequences; baits that are in it count too.")]
+    for column, (label, number, tip) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(label, f"{number:,}", help=tip, border=True)
+    st.caption(f"Proteins of more than {settings.max_residues:,} residues are left out, never cut. Files may "
+               f"have {settings.max_file_mb:,} MB.")
+    _show_left_out(proteins.left_out, proteins.n_failed)
+    if proteins.warnings:
+        with st.expander(count(len(proteins.warnings), "note")):
+            for warning in proteins.warnings[:SHOWN_LEFT_OUT]:
+                st.markdown(f"- {literal(warning)}")
+
+
+def _show_left_out(left_out: pd.DataFrame, n_left_out: int) -> None:
+    """Each record that is not scored under its own name."""
+    if left_out.empty:
+        st.success("Every record can be used.", icon=":material/check:")
+        return
+    n_merged = len(left_out) - n_left_out
+    words = [f"{count(n_left_out, 'record')} cannot be used"] if n_left_out else []
+    if n_merged:
+        words.append(f"{count(n_merged, 'name')} {'has' if n_merged == 1 else 'have'} a sequence that stands "
+                     "there under another name already, and is scored once")
+    with st.expander(f"{'; '.join(words)}.", expanded=len(left_out) <= 10, icon=":material/rule:"):
+        st.dataframe(
+            left_out.head(SHOWN_LEFT_OUT), hide_index=True, alt="Records that are not scored",
+            column_config={"file": "File", "protein": "Record", "screened_as": "Scored as",
+                           "problem": st.column_config.TextColumn("Problem", width="large"),
+                           "remedy": "Remedy"},
+        )  # fmt: skip
+        st.download_button("Download this list (CSV)", data=lambda: exports.delimited(left_out),
+                           file_name="left_out.csv", mime="text/csv", on_click="ignore",
+                           icon=":material/download:")
+
+
+def _show_submit(workspace: Workspace, draft: ScreenDraft) -> None:
+    st.subheader("Run", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        manifest = choose_model(workspace)
+    title = right.text_input(
+        "Title of the job", draft.source.title[:LONGEST_TITLE], max_chars=LONGEST_TITLE,
+        key=f"screen-title-{draft.source.digest}",
+        help="You find it again under this title on the Jobs page.",
+    )  # fmt: skip
+    n_pairs = draft.n_pairs
+    n_bytes = n_pairs * BYTES_PER_PAIR + len(draft.proteins.proteins) * BYTES_PER_PROTEIN
+    st.caption(f"{_estimate(workspace, manifest, n_pairs)} The scores take {_size(n_bytes)} of disk.")
+    if n_bytes > workspace.disk_use().free:
+        st.warning("There is not that much room on the disk.", icon=":material/hard_drive:")
+    if st.button(f"Screen {count(n_pairs, 'pair')}", type="primary", icon=":material/play_arrow:",
+                 disabled=n_pairs == 0):
+        source = draft.source
+        try:
+            job = workspace.submit_screen(
+                source.library, source.bait, library_name=source.library_name, bait_name=source.bait_name,
+                bundle=manifest.name, title=title.strip(),
+            )  # fmt: skip
+        except UserError as error:
+            show_user_error(error)
+            return
+        state.keep_screen_draft(None)
+        open_job(job.id, SCREEN)
+
+
+def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
+    """How long it may take, from earlier screens by the same model: the only honest measure here."""
+    done = workspace.jobs.list(states=(JobState.DONE,), kind=KIND, limit=50)
+    measured = [
+        (int(job.params["n_pairs"]), (job.finished - job.started).total_seconds())
+        for job in done
+        if job.params.get("bundle") == manifest.name and job.started and job.finished
+        and n_pairs / COMPARABLE <= int(job.params["n_pairs"]) <= n_pairs * COMPARABLE
+    ]  # fmt: skip
+    if not measured:
+        return ("No screen of this size has run with this model here yet, so the time is not known; the next "
+                "page shows progress and the time left, and you can leave it at any time.")
+    n_scored, seconds = (sum(values) for values in zip(*measured, strict=True))
+    return (f"About {duration(max(seconds / n_scored * n_pairs, SHORTEST))}, judging from "
+            f"{count(len(measured), 'earlier screen')} with this model on this machine. You can close the "
+            "page meanwhile.")
+
+
+def _size(n_bytes: float) -> str:
+    if n_bytes >= 1000 * MB:
+        return f"about {n_bytes / (1000 * MB):,.1f} GB"
+    return f"about {n_bytes / MB:,.0f} MB" if n_bytes >= MB else "less than 1 MB"
+
+
+def _show_earlier(workspace: Workspace) -> None:
+    found = workspace.jobs.list(owner=workspace.settings.owner, kind=KIND, limit=RECENT)
+    if found:
+        st.subheader("Earlier screens", anchor=False)
+        for job in found:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.page_link(SCREEN, label=literal(job.title, limit=60), query_params={"job": job.id})
+                st.caption(f"{job.state.value}, {when(job.created)}")
