@@ -1,10 +1,12 @@
 """Small classifiers of every architecture, and features for them to read."""
 
+import numpy as np
 import pytest
 import torch
 
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.models import ARCHITECTURES, resolve
+from esm2amp_core.models.pair_scorer import PairScorer
 
 torch.set_num_threads(1)  # matrices this small are slower on several threads
 WIDTH, PAIRS = 32, 7
@@ -45,3 +47,10 @@ def proteins_for(classifier, pairs=PAIRS, seed=2):
     """Features of both proteins of each pair, ndarray (N, T, D) twice."""
     tokens = tokens_for(classifier, pairs, seed).unflatten(1, (2, -1)).numpy()
     return tokens[:, 0].copy(), tokens[:, 1].copy()
+
+
+def score_pairs(classifier, a, b):
+    """Logits of both orders of each pair, ndarray (2, N); the contents decide which is the first."""
+    rows = np.arange(len(a))
+    scorer = PairScorer(classifier, np.concatenate([a, b]), lambda logits: 1 / (1 + np.exp(-logits)))
+    return scorer.in_both_orders(rows, len(a) + rows)

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from model_samples import ORDERED, SYMMETRIC, WIDTH, build, proteins_for
+from model_samples import ORDERED, SYMMETRIC, WIDTH, build, proteins_for, score_pairs
 from safetensors.torch import load_file, save_file
 from tiny import UBIQUITIN
 
@@ -17,7 +17,6 @@ from esm2amp_core.calibration import Calibration
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
-from esm2amp_core.models.scoring import score_pairs
 from esm2amp_core.operating import OperatingCurve
 from esm2amp_core.reference import TrainingReference
 from esm2amp_core.sequences import Protein

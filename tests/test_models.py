@@ -14,6 +14,7 @@ from model_samples import (
     build,
     every_architecture,
     proteins_for,
+    score_pairs,
     tokens_for,
 )
 from torch import nn
@@ -22,7 +23,7 @@ from esm2amp_core.errors import BundleError
 from esm2amp_core.models import ARCHITECTURES, resolve
 from esm2amp_core.models.amp import Amps
 from esm2amp_core.models.classifier import Classifier, Scores
-from esm2amp_core.models.scoring import CPU_BATCH_PAIRS, score_pairs
+from esm2amp_core.models.pair_scorer import CPU_BATCH_PAIRS
 
 
 def torch_encoder(sizes, dtype):

@@ -1,9 +1,11 @@
 """Proteins held in memory, their pairs scored by index: as if each pair had been scored alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from model_samples import build, every_architecture
+from model_samples import ATTENTIVE, build, every_architecture
 from test_bundle import manifest_for
 
 from esm2amp_core.features import FEATURE_SETS
@@ -59,3 +61,33 @@ def test_rows_that_are_not_there_are_refused():
         scorer.score([0, 1], [0])
     assert len(scorer) == N_PROTEINS
     assert [len(part) for part in scorer.score([], [])] == [0, 0]
+
+
+@pytest.mark.parametrize("name", ATTENTIVE)
+def test_bfloat16_moves_no_probability_by_more_than_a_hundredth(name):
+    bundle, features = bundle_and_features(name)
+    exact, rounded = (bundle.scorer(features, precision=precision) for precision in ("float32", "bfloat16"))
+    assert (exact.precision, rounded.precision) == ("float32", "bfloat16")
+    probabilities = [bundle.probabilities(scorer.score(*some_pairs())[0]) for scorer in (exact, rounded)]
+    np.testing.assert_allclose(*probabilities, atol=1e-2)
+    assert np.abs(probabilities[0] - probabilities[1]).max() > 0
+
+
+def test_what_is_kept_of_proteins_has_a_limit_and_changes_no_score(monkeypatch):
+    bundle, features = bundle_and_features("amps")
+    keeping, forgetting = bundle.scorer(features), bundle.scorer(features)
+    kept = keeping.score(*some_pairs())[0]
+    monkeypatch.setattr("esm2amp_core.models.pair_scorer.MAX_KNOWN_BYTES", 1)
+    np.testing.assert_allclose(forgetting.score(*some_pairs())[0], kept, atol=1e-6)
+
+
+@every_architecture
+def test_each_protein_is_worked_on_once(name):
+    bundle, features = bundle_and_features(name)
+    scorer = bundle.scorer(features)
+    found = scorer.score(*some_pairs())[0]
+    if scorer._pairwise.per_protein is None:
+        return
+    refuse = replace(scorer._pairwise, per_protein=lambda tokens: pytest.fail("again"))
+    scorer._pairwise = refuse
+    np.testing.assert_array_equal(scorer.score(*some_pairs())[0], found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from esm2amp_core.models.classifier import (
@@ -15,6 +16,8 @@ from esm2amp_core.models.classifier import (
     shape_of,
 )
 from esm2amp_core.models.heads import mlp_head, mlp_sizes
+from esm2amp_core.models.pair_transformer import PairTransformer
+from esm2amp_core.models.pairwise import Pairwise
 from esm2amp_core.models.transformer import TransformerEncoder
 
 PUBLISHED_HEADS = 8
@@ -82,6 +85,11 @@ class Amps(Classifier):
             return found
 
         return logits
+
+    def pairwise(self, dtype: torch.dtype) -> Pairwise:
+        """See `Classifier.pairwise` and `pair_transformer.PairTransformer`."""
+        transformer = PairTransformer(self.transformer_encoder, self.mlp_layers, dtype)
+        return Pairwise(transformer.on_pairs, per_protein=transformer.per_protein, dtype=dtype)
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from esm2amp_core.errors import BundleError
+from esm2amp_core.models.pairwise import Pairwise
 
 State = Mapping[str, Tensor]
 
@@ -86,6 +87,18 @@ class Classifier(nn.Module, ABC):
             Takes `present`, dtype=bool, shape=(M, 2T), as `forward` allows; gives logits, shape=(M,).
         """
         return lambda present: self(tokens.expand(len(present), -1, -1), present).logits
+
+    def pairwise(self, dtype: torch.dtype) -> Pairwise:
+        """How it scores many pairs of few proteins, for inference: the same numbers as `forward`.
+
+        An architecture overrides it where work belongs to one protein or can be done in `dtype`.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of the matrix products. Architectures that say nothing of it compute in float32.
+        """
+        return Pairwise(lambda first, second: self(torch.cat([*first, *second], dim=1)).logits)
 
     @classmethod
     @abstractmethod

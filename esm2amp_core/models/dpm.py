@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models.classifier import Classifier, Scores, State, shape_of
 from esm2amp_core.models.heads import initialise_linear
+from esm2amp_core.models.pairwise import Pairwise
 
 
 class Dpm(Classifier):
@@ -37,6 +40,16 @@ class Dpm(Classifier):
         """Score pairs; see `Classifier.forward`."""
         side_by_side = tokens.flatten(start_dim=1)  # (B, 2, D) -> (B, 2D)
         return Scores(self.dnn_layers(side_by_side).squeeze(-1))
+
+    def pairwise(self, dtype: torch.dtype) -> Pairwise:
+        """See `Classifier.pairwise`: the first linear layer is a sum of what it makes of each protein."""
+        as_first, as_second = self.dnn_layers[0].weight.chunk(2, dim=1)
+        return Pairwise(
+            lambda first, second: self.dnn_layers[1:](first[0] + second[1]).squeeze(-1),
+            per_protein=lambda tokens: (F.linear(tokens[:, 0], as_first, self.dnn_layers[0].bias),
+                                        F.linear(tokens[:, 0], as_second)),
+            reads_tokens=False,
+        )
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

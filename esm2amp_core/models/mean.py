@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from esm2amp_core.models.classifier import Classifier, Scores, State, mean_present
 from esm2amp_core.models.heads import mlp_head, mlp_sizes
+from esm2amp_core.models.pairwise import Pairwise
 
 
 class Mean(Classifier):
@@ -39,6 +41,14 @@ class Mean(Classifier):
         """See `Classifier.on_subsets`: a linear layer of a mean is the mean of the linear layer's outputs."""
         projected = self.mlp_layers[0](tokens)[None]  # (1, 2T, hidden1)
         return lambda present: self.mlp_layers[1:](mean_present(projected, present)).squeeze(-1)
+
+    def pairwise(self, dtype: torch.dtype) -> Pairwise:
+        """See `Classifier.pairwise`: each protein's mean goes through the first linear layer once."""
+        return Pairwise(
+            lambda first, second: self.mlp_layers[1:]((first[0] + second[0]) / 2).squeeze(-1),
+            per_protein=lambda tokens: (self.mlp_layers[0](tokens.mean(dim=1)),),
+            reads_tokens=False,
+        )
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from esm2amp_core.models.classifier import Classifier, Scores, State, mean_present, shape_of
 from esm2amp_core.models.dropout import Dropout
+from esm2amp_core.models.pairwise import Pairwise
 
 
 class Siamese(Classifier):
@@ -89,6 +90,14 @@ class Siamese(Classifier):
             return self.compare(*summaries)
 
         return logits
+
+    def pairwise(self, dtype: torch.dtype) -> Pairwise:
+        """See `Classifier.pairwise`: each protein is summed up once."""
+        return Pairwise(
+            lambda first, second: self.compare(*first, *second),
+            per_protein=lambda tokens: (self.summarise(tokens),),
+            reads_tokens=False,
+        )
 
     @classmethod
     def sizes_from(cls, state: State) -> dict[str, int]:
