@@ -5,6 +5,8 @@ import re
 import shlex
 import shutil
 import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,10 +21,14 @@ from tiny_bundle import WIDTH, make_bundle
 
 from esm2amp_core.background import Background
 from esm2amp_core.cli.main import main
+from esm2amp_core.errors import UserError
 from esm2amp_core.explain.running import explain_table
 from esm2amp_core.explanation_files import ExplanationFolder
+from esm2amp_core.explanation_report import figure_files
+from esm2amp_core.explanation_report.figure_files import write_figures
 from esm2amp_core.explanation_report.pictures import figures_of_pair
 from esm2amp_core.explanation_report.report import pair_report, write_report
+from esm2amp_core.explanation_report.words import interval
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.controls import Controls
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
@@ -217,7 +223,8 @@ def write_tests(folder: ExplanationFolder, *, better: bool) -> None:
     arrays = {
         "faithfulness": Faithfulness(
             METHODS_RUN, np.array([1]), curve, curve, three, three, np.ones(N), score, score, score,
-            np.array([[-0.2, 0.2]]), p, score[0], *np.full((2, M), np.nan), p[0], *np.full((2, M), np.nan), 100),
+            np.array([[-0.2, 0.2]]), p, score[0], *np.full((2, M), np.nan), p[0],
+            *np.full((2, M), np.nan), 100),
         "agreement": Agreement(METHODS_RUN, np.array([1]), *np.array([[[[1, 0.37], [0.37, 1]]]] * 2)),
         "randomisation": Randomisation(METHODS_RUN, ("", "no <weights>"), np.array([1]),
                                        np.array([[[0.123]], [[np.nan]]]), np.array([[[0.5]], [[np.nan]]])),
@@ -258,6 +265,42 @@ def test_a_pair_that_was_not_tested_has_a_report_with_the_tests_of_the_others(se
     text = Page(pair_report(folder, 2, proteins)).text
     assert "This pair was not tested; the means are those of the 1 pairs" in text
     assert "does no better than random" not in text
+
+
+def test_figures_of_one_pair_are_files_in_journal_width(one):
+    folder, _ = one
+    assert write_figures(folder) == [1]
+    drawn = {path.stem: ET.parse(path).getroot() for path in (folder.folder / "figures").iterdir()}
+    assert set(drawn) == set(figures_of_pair(folder, 1))
+    widths = {float(root.get("width").removesuffix("pt")) / 72 * 25.4 for root in drawn.values()}
+    assert {round(width) for width in widths} <= {85, 178}
+    with pytest.raises(UserError, match="exists already"):
+        write_figures(folder)
+
+
+def test_figures_of_many_pairs_are_means_and_the_first_pairs(several, monkeypatch):
+    folder, _ = several
+    monkeypatch.setattr(figure_files, "MOST_PAIRS", 2)
+    stages = []
+    rows = folder.pairs["row"].tolist()
+    assert write_figures(folder, report=lambda *told: stages.append(told)) == rows[:2]
+    inside = {path.name for path in (folder.folder / "figures").iterdir()}
+    assert {"attention_means.svg", "attention_heatmap_all.svg", "integrated_gradients_swarm.svg"} < inside
+    assert {name for name in inside if not name.endswith(".svg")} == {f"row_{row}" for row in rows[:2]}
+    assert stages[-1] == ("Drawing figures", 2, 2)
+
+
+def test_a_report_prints_no_code_and_no_empty_interval(one):
+    folder, proteins = one
+    write_tests(folder, better=True)
+    path = folder.folder / "attention.npz"
+    made = folder.explanation("attention")
+    settings = {**made.settings, "files": {"forest.skops": "ab12"}, "auroc": 0.53965908413}
+    np.savez_compressed(path, **replace(made, settings=settings).to_arrays())
+    text = Page(write_report(folder, proteins)).text
+    assert "files forest.skops ab12" in text and "auroc 0.5397" in text
+    assert "{'" not in text and "– to –" not in text
+    assert interval(float("nan"), float("nan")) == "–"
 
 
 def test_every_picture_has_a_name_that_suits_a_file(several):

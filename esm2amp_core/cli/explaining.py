@@ -10,6 +10,7 @@ import typer
 from esm2amp_core.cli.console import NOTES, reporting
 from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
 from esm2amp_core.errors import UserError
+from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.files.whole_folder import check_new_folder
 from esm2amp_core.settings import Settings
@@ -37,6 +38,11 @@ def explain(
     random_orders: Annotated[
         int, typer.Option(help="Random orders beside deletion curves; 0: 100, or 20 for many pairs.")
     ] = 0,
+    figures: Annotated[
+        bool,
+        typer.Option("--figures", help="Also draw every picture as SVG in journal width, into figures in "
+                     "that folder: of many pairs the means, and the first ten one by one."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     precision: Precision = "",
     device: Device = "",
@@ -58,6 +64,7 @@ def explain(
     )  # fmt: skip
     from esm2amp_core.explain.base import ExplainSettings
     from esm2amp_core.explain.running import explain_table
+    from esm2amp_core.explanation_report.figure_files import FIGURES, write_figures
     from esm2amp_core.predictor import Predictor
 
     chosen = ExplainSettings(seed=seed, baseline=baseline, coalitions=coalitions, random_orders=random_orders)
@@ -66,10 +73,16 @@ def explain(
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         summary = explain_table(predictor, table, output, methods=methods, settings=chosen,
                                 controls=controls, with_page=True, title=pairs.name, report=report)
+        drawn = write_figures(ExplanationFolder(output), report=report) if figures else []
     for name, reason in summary["unavailable"].items():
         NOTES.print(f"Without {name}: {reason}")
     NOTES.print(f"{summary['n_pairs']:,} pairs explained in {output} by {', '.join(summary['methods'])} "
                 f"(model: {summary['model']['title']}).")
+    if figures:
+        NOTES.print(f"Figures are in {output / FIGURES}.")
+        if len(drawn) < summary["n_pairs"]:
+            NOTES.print(f"They are means, and the first {len(drawn)} of {summary['n_pairs']:,} pairs one by "
+                        "one. For others, give the command a table of these alone.")
     if left_out := summary["left_out"]:
         NOTES.print(f"{len(left_out):,} rows could not be explained:")
         for row in left_out[:3]:
