@@ -218,6 +218,20 @@ def test_two_segments_that_decide_are_found(tmp_path, method):
     assert top == {"A.segment2", "A.segment6", "B.segment2", "B.segment6"}
 
 
+def test_deep_shap_finds_the_two_segments_that_a_network_reads_and_no_others(tmp_path):
+    subject = saved_subject(tmp_path / "planted")
+    weights = np.zeros(N_INPUTS)
+    weights[2 * LATENT], weights[(10 + 6) * LATENT] = 3.0, -2.0
+    rows, _ = training_rows(10)
+    save_surrogate(NetworkSurrogate(make_card("ae_dnn", subject.bundle), make_autoencoder(),
+                                    linear_network(weights, 0.0), np.concatenate([rows, swapped(rows)])),
+                   subject.bundle.folder)  # fmt: skip
+    found = explain("deep_shap", subject, make_pairs(subject, 4))
+    read = [name in ("A.segment2", "A.segment6", "B.segment2", "B.segment6") for name in subject.token_names]
+    assert (np.abs(found.value[:, read]).max(axis=0) > 0.05).all()  # read in both orders
+    assert_allclose(found.value[:, np.logical_not(read)], 0, atol=1e-6)
+
+
 @pytest.mark.parametrize("method", ["tree_shap", "deep_shap"])
 def test_work_can_be_stopped_and_tells_where_it_stands(subject, pairs, method):
     told = []

@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 from tiny_bundle import WIDTH
 
 from esm2amp_core.errors import UserError
+from esm2amp_core.explain import coalitions
 from esm2amp_core.explain.base import ExplainSettings
-from esm2amp_core.explain.coalitions import Game
+from esm2amp_core.explain.coalitions import Game, n_at_once
 from esm2amp_core.explain.shapley import Design, all_coalitions, exact
 from esm2amp_core.explain.subject import Subject
 from esm2amp_core.explain.token_shapley import DRAWN_CPU, TokenShapley
@@ -236,6 +237,19 @@ def test_shortcuts_give_the_logits_of_tokens_left_out(architecture):
     assert_allclose(found, subject.logits(tokens, torch.from_numpy(present)).numpy(), atol=1e-5)
     assert_allclose(found[1], subject.logits(pairs.tokens([1])).item(), atol=1e-5)
     assert_allclose(found[0], subject.logits(subject.baseline[None]).item(), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["amps", "gru"])
+def test_an_accelerators_batches_give_the_same_logits_and_fit_into_its_memory(architecture, monkeypatch):
+    subject = make_subject(architecture)
+    game = Game(subject, make_pairs(subject, 1), 0)
+    present = np.random.default_rng(0).random((1_000, len(subject.token_names))) < 0.4
+    expected = game.values(present)
+    monkeypatch.setattr(coalitions, "n_at_once", lambda device, numbers, *, cheap: n_at_once(
+        "cuda", numbers, cheap=cheap))
+    assert_allclose(game.values(present), expected, atol=1e-5)
+    for numbers in (20 * 256, 24 * 1280):  # the starter's tokens, and the largest published ones
+        assert 1_000 <= n_at_once("cuda", numbers, cheap=False) <= coalitions.NUMBERS_AT_ONCE / numbers
 
 
 @pytest.mark.parametrize("architecture", ["siamese", "dpm"])

@@ -14,6 +14,8 @@ from esm2amp_core.progress import Report, silent
 
 AT_ONCE_CHEAP, AT_ONCE_CPU, AT_ONCE_ACCELERATOR = 8_192, 256, 16_384
 """Coalitions per forward pass."""
+NUMBERS_AT_ONCE = 2**26
+"""Of their tokens on an accelerator: with all that a transformer makes of them, some 2 GB of its memory."""
 STAGE = "Leaving tokens out"
 
 
@@ -52,8 +54,7 @@ class Game:
         ndarray, dtype=float64, shape=(M,)
         """
         classifier = self.subject.bundle.classifier
-        size = AT_ONCE_CPU if self.subject.device.type == "cpu" else AT_ONCE_ACCELERATOR
-        size = AT_ONCE_CHEAP if classifier.subsets_are_cheap else size
+        size = n_at_once(self.subject.device.type, self.tokens.numel(), cheap=classifier.subsets_are_cheap)
         # Smaller coalitions first: those of one size can be computed together.
         order = np.arange(len(present)) if classifier.subsets_are_cheap else np.argsort(
             present.sum(axis=1), kind="stable")  # fmt: skip
@@ -97,6 +98,13 @@ class Game:
                 function = lambda present: (one(present) + other(present.roll(T, dims=1))) / 2  # noqa: E731
             self._functions[filled] = function
         return self._functions[filled]
+
+
+def n_at_once(device: str, numbers: int, *, cheap: bool) -> int:
+    """How many coalitions of a pair whose tokens hold so many numbers go through the classifier together."""
+    if cheap:
+        return AT_ONCE_CHEAP
+    return AT_ONCE_CPU if device == "cpu" else max(1, min(AT_ONCE_ACCELERATOR, NUMBERS_AT_ONCE // numbers))
 
 
 def rows_of(coalitions: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
