@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -73,5 +74,7 @@ def _refuse_taken(folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                     hint="Name a new folder in one of your own.")
+                     hint="Free some space there, then try again." if full
+                     else "Name a new folder in one of your own.")
