@@ -1,8 +1,8 @@
 """Scoring pairs at the published classifier's size (amps, width 1280, random weights).
 
 The published way, as its authors evaluate: features in a table with one column per number, merged into one
-wide row per pair, a dense tensor of all pairs, a DataLoader with batches of 32, torch's own TransformerEncoder
-in float32. Ours: `ModelBundle.scorer`, pairs by index, in float32 and bfloat16, from the features in memory to
+wide row per pair, a dense tensor of all pairs, a DataLoader with batches of 32, torch's TransformerEncoder in
+float32. Ours: `ModelBundle.scorer`, pairs by index, in float32 and bfloat16, from the features in memory to
 logits, everything that is prepared once included. All in one run, in turns, so that a busy machine is equally
 busy for all; time is wall-clock. Prints one table and writes scoring.json here (or --json FILE).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 from esm2amp_core.bundles import encoder_source, locate_bundle
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
-from esm2amp_core.embed.hardware import choose_device
+from esm2amp_core.embed.hardware import choose_device, precisions_to_try
 from esm2amp_core.embed.pooled import embed_pooled
 from esm2amp_core.errors import BundleError, Severity
 from esm2amp_core.models.bundle import ModelBundle
@@ -22,11 +22,14 @@ from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, PredictionTable, Status
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.reference import Nearest, TrainingReference
+from esm2amp_core.selfcheck import largest_shift
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
 from esm2amp_core.trust import find_nearest, nearest_frame, with_notes
 
 NOT_READ = -1
+MAX_SHIFT = 0.005
+"""How far bfloat16 may move the probabilities of a bundle's self-check before ``auto`` goes without it."""
 ORDER_NOTE, ORDER_WARNING = 0.01, 0.1
 """Difference between the probabilities of A-B and B-A that is mentioned, and that is warned of."""
 
@@ -41,6 +44,8 @@ class Predictor:
     embedder : Esm2Embedder
     cache : FeatureCache or None
         Where pooled features are kept between runs.
+    precision_shift : float
+        By how much bfloat16 moved the bundle's self-check, in probability; 0 in float32.
 
     Raises
     ------
@@ -51,6 +56,7 @@ class Predictor:
     bundle: ModelBundle
     embedder: Esm2Embedder
     cache: FeatureCache | None = None
+    precision_shift: float = 0.0
 
     def __post_init__(self) -> None:
         wanted = self.bundle.manifest.encoder
@@ -86,7 +92,9 @@ class Predictor:
         settings : Settings, optional
             Read from the environment when absent.
         device, precision : str
-            Empty for those in the settings.
+            Empty for those in the settings. The precision holds for the language model and the classifier;
+            ``auto`` is bfloat16 where this machine is faster with it and it moves the bundle's self-check by
+            less than `MAX_SHIFT`.
         cache : FeatureCache, optional
             The workspace's own when absent.
 
@@ -100,16 +108,23 @@ class Predictor:
         # The bundle first: it verifies the checksums, also those of an encoder that came along.
         loaded = ModelBundle.load(folder, device=choose_device(device or settings.device))
         encoder = loaded.manifest.encoder
-        embedder = Esm2Embedder.load(
-            encoder_source(loaded.manifest, folder),
-            revision="" if encoder.folder else encoder.revision,
-            device=device or settings.device,
-            precision=precision or settings.precision,
-            max_residues=settings.max_residues,
-        )
         if cache is None:
             cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
-        return cls(loaded, embedder, cache)
+        wanted = precision or settings.precision
+        for chosen in precisions_to_try(wanted, loaded.device, encoder.width):
+            embedder = Esm2Embedder.load(
+                encoder_source(loaded.manifest, folder),
+                revision="" if encoder.folder else encoder.revision,
+                device=device or settings.device,
+                precision=chosen,
+                max_residues=settings.max_residues,
+            )
+            found = cls(loaded, embedder, cache)
+            if chosen == "bfloat16":
+                found = replace(found, precision_shift=largest_shift(found))
+            if wanted != "auto" or found.precision_shift < MAX_SHIFT:
+                break
+        return found
 
     @cached_property
     def reference(self) -> TrainingReference | None:
@@ -164,7 +179,9 @@ class Predictor:
         )
         digest_of = {name: protein.digest for name, protein in pairs.proteins.items()}
         rows = features.rows()
-        scorer = self.bundle.scorer(features.select(self.bundle.manifest.features))
+        scorer = self.bundle.scorer(
+            features.select(self.bundle.manifest.features), precision=self.embedder.precision
+        )
         nearest: dict[str, Nearest] = {}
         if trust and self.reference:
             known = [protein for protein in _proteins_of(runnable, pairs) if protein.digest in rows]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import pandas as pd
 
 from esm2amp_core.bundles import SELFCHECK
 from esm2amp_core.errors import BundleError
 from esm2amp_core.pairs import PairTable
-from esm2amp_core.predictor import Predictor
+from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.sequences import Protein
 
 UBIQUITIN = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
@@ -19,6 +19,16 @@ INSULIN_A, INSULIN_B = "GIVEQCCTSICSLYQLENYCN", "FVNQHLCGSHLVEALYLVCGERGFFYTPKT"
 PAIRS = ((INSULIN_A, INSULIN_B), (UBIQUITIN, UBIQUITIN), (UBIQUITIN, INSULIN_B))
 TOLERANCE = 1e-3
 """Difference in probability that another machine or library version may make in float32."""
+
+
+class Predictor(Protocol):
+    """What is checked: a `predictor.Predictor`, which imports this module."""
+
+    bundle: Any
+
+    def predict(self, pairs: PairTable) -> PredictionTable:
+        """Score every row."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,17 @@ class SelfCheckCase:
     def passed(self) -> bool:
         """True where the two agree within the tolerance."""
         return abs(self.expected - self.found) <= self.tolerance
+
+
+def largest_shift(predictor: Predictor) -> float:
+    """How far the bundle's own pairs lie from what they should be, in probability: at most.
+
+    Raises
+    ------
+    BundleError
+        If the bundle has no readable self-check.
+    """
+    return max(abs(case.found - case.expected) for case in run_self_check(predictor))
 
 
 def make_self_check(predictor: Predictor) -> dict[str, Any]:
@@ -77,7 +98,7 @@ def run_self_check(predictor: Predictor) -> list[SelfCheckCase]:
 
 def _score(predictor: Predictor, sequences: list[tuple[str, str]]) -> list[dict[str, float]]:
     """Logit and probability of pairs of bare sequences; never from the cache."""
-    fresh = Predictor(predictor.bundle, predictor.embedder)
+    fresh = replace(predictor, cache=None)
     rows = range(1, len(sequences) + 1)
     frame = pd.DataFrame(
         {

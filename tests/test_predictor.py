@@ -221,3 +221,37 @@ def test_the_readme_predicts_in_five_lines(tmp_path, monkeypatch, capsys):
     assert len(frame) >= 12
     assert frame["probability"].between(0, 1).all()
     assert "probability" in capsys.readouterr().out
+
+
+@pytest.fixture
+def fast_bfloat16(monkeypatch):
+    """A machine on which models of any width are faster in bfloat16."""
+    monkeypatch.setattr("esm2amp_core.embed.hardware.computes_bfloat16", lambda device: True)
+    monkeypatch.setattr("esm2amp_core.embed.hardware.FAST_BFLOAT16_WIDTH", 1)
+
+
+@pytest.mark.parametrize(("allowed", "precision"), [(1.0, "bfloat16"), (0.0, "float32")])
+def test_auto_is_bfloat16_where_that_hardly_moves_the_self_check(
+    amps, fast_bfloat16, monkeypatch, allowed, precision
+):
+    monkeypatch.setattr("esm2amp_core.predictor.MAX_SHIFT", allowed)
+    found = Predictor.load(amps.bundle.folder, precision="auto", cache=amps.cache)
+    assert found.embedder.precision == precision
+    assert (found.precision_shift > 0) == (precision == "bfloat16")
+    pairs = table([("UBQ", "INS"), ("LONG", "UBQ")])
+    exact, here = (predictor.predict(pairs).frame["probability"] for predictor in (amps, found))
+    assert_allclose(here, exact, atol=0.02)
+    assert (list(here) == list(exact)) == (precision == "float32")  # the cache keeps the two apart
+
+
+def test_a_small_model_stays_in_float32_on_a_processor(amps, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.embed.hardware.computes_bfloat16", lambda device: True)
+    found = Predictor.load(amps.bundle.folder, precision="auto")
+    assert (found.embedder.precision, found.precision_shift) == ("float32", 0)
+
+
+def test_bfloat16_is_taken_when_asked_for_and_says_what_it_moves(amps, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.predictor.MAX_SHIFT", 0.0)
+    found = Predictor.load(amps.bundle.folder, precision="bfloat16")
+    assert found.embedder.precision == "bfloat16"
+    assert 0 < found.precision_shift < 0.02

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import torch
 
+from esm2amp_core.bfloat16 import computes_bfloat16
 from esm2amp_core.errors import EncoderError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TOKEN_BUDGETS = {"cuda": 16_384, "mps": 4_096, "cpu": 2_048}
 """Tokens of one batch. A processor is busy with a few hundred; a person who cancels waits for the batch."""
+
+FAST_BFLOAT16_WIDTH = 640
+"""On processors, bfloat16 is the faster from this width of a model on (ESM-2 of 150 million parameters)."""
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 
@@ -36,8 +40,8 @@ def choose_device(device: str) -> torch.device:
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """The number format a person asked for.
 
-    ``auto`` is bfloat16 on graphics cards that compute in it, where it halves time and memory,
-    and float32 elsewhere: most processors only emulate bfloat16.
+    ``auto`` is bfloat16 on graphics cards that compute in it, where it halves time and memory, and float32
+    elsewhere; a `Predictor`, which can check what it changes, also takes it on processors.
 
     Raises
     ------
@@ -49,9 +53,21 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
             f"There is no precision {precision!r}.", hint=f"Choose one of {', '.join(PRECISIONS)}."
         )
     if precision == "auto":
-        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        native = device.type == "cuda" and computes_bfloat16(device)
         precision = "bfloat16" if native else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def precisions_to_try(precision: str, device: torch.device, width: int) -> tuple[str, ...]:
+    """Number formats for a model of that width, the fastest first.
+
+    ``auto`` names bfloat16 only where the device computes in it and is faster with it; a bundle's self-check
+    then decides. What is told by the kind of machine, not by a stopwatch, is the same in every run.
+    """
+    if precision != "auto":
+        return (precision,)
+    wide = device.type != "cpu" or width >= FAST_BFLOAT16_WIDTH
+    return ("bfloat16", "float32") if wide and computes_bfloat16(device) else ("float32",)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

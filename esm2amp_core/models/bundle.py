@@ -131,6 +131,11 @@ class ModelBundle:
             raise BundleError(f"{BACKGROUND} of {self.manifest.name} belongs to another model.")
         return background
 
+    @property
+    def device(self) -> torch.device:
+        """Where the classifier computes."""
+        return next(self.classifier.parameters()).device
+
     def logits(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Score pairs: one logit per unordered pair.
 

@@ -26,6 +26,7 @@ FORMATS: dict[str, tuple[str, Callable[[PredictionTable], bytes], str]] = {
 PARAMETERS = {
     "bundle": "Name of the model", "bundle_digest": "SHA-256 of the model's card", "title": "Model",
     "encoder": "Language model", "encoder_revision": "Language model, version", "esm2amp": "esm2amp",
+    "precision_shift": "Largest shift of the model's self-check by bfloat16 (probability)",
 }  # fmt: skip
 
 
