@@ -8,9 +8,16 @@ from numpy.testing import assert_allclose
 
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FEATURE_SETS
-from esm2amp_core.figures.explanation_bars import Panel, count_steps, importance_bars, waterfall
+from esm2amp_core.figures.explanation_bars import Panel, importance_bars, waterfall
 from esm2amp_core.figures.explanation_frames import matrix_table, residue_table, token_table
 from esm2amp_core.figures.explanation_heatmap import named_heatmap, token_heatmap
+from esm2amp_core.figures.explanation_numbers import (
+    SIZES_AND_SIGNS,
+    SPREAD,
+    count_controls,
+    count_steps,
+    spread,
+)
 from esm2amp_core.figures.explanation_pair import (
     DIVERGING,
     MUTED,
@@ -31,7 +38,7 @@ from esm2amp_core.figures.explanation_parts import (
     residue_values,
     token_matrix,
 )
-from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, SPREAD, beeswarm, shown_pairs, spread
+from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm, shown_pairs
 from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
 
@@ -193,6 +200,15 @@ def test_agreement_writes_its_numbers_and_a_dash_for_what_is_unknown():
     assert not any("rgba" in colour for _, colour in figure.data[0].colorscale)
 
 
+def test_agreement_of_sizes_and_of_signs_stand_side_by_side_where_both_are_known():
+    tables = np.array([[[1, 0.37], [0.37, 1]], [[1, -0.2], [-0.2, 1]]])
+    both = named_heatmap(tables[0], ["a", "b"], beside=tables[1])
+    assert [list(trace.text) for trace in both.data[1::2]] == [["1.00", "0.37", "0.37", "1.00"],
+                                                              ["1.00", "-0.20", "-0.20", "1.00"]]  # fmt: skip
+    assert tuple(words.text for words in both.layout.annotations) == SIZES_AND_SIGNS
+    assert len(named_heatmap(tables[0], ["a", "b"], beside=np.full((2, 2), np.nan)).data) == 2
+
+
 # ---------------------------------------------------------------- bars
 
 
@@ -288,6 +304,8 @@ def test_equal_values_stand_beside_each_other():
     aside = spread(np.array([1.0, 1.0, 1.0]))
     assert len(set(aside)) == 3 and np.abs(aside).max() <= SPREAD
     assert spread(np.array([])).size == 0
+    assert spread(np.array([1.0, np.nan, 1.0])).tolist() == [-SPREAD / 2, 0, SPREAD / 2]
+    assert not spread(np.array([np.nan, np.nan])).any()
 
 
 def test_curves_start_at_zero_tokens_and_have_the_band_of_random_orders():
@@ -303,6 +321,9 @@ def test_every_control_is_counted_and_the_pairs_line_stands_in_each_panel():
     figure = controls_histogram(nulls, 0.7)
     assert [sum(bars.y) for bars in figure.data] == [50, 30]
     assert [shape.x0 for shape in figure.layout.shapes] == [0.7, 0.7]
+    unknown = count_controls({"shuffled": np.array([0.2, np.nan]), "random": np.array([])}, 0.7)
+    assert [counts.sum() for counts in unknown.counts.values()] == [1, 0]
+    assert unknown.edges[0] < 0.2 and unknown.edges[-1] > 0.7
 
 
 # ---------------------------------------------------------------- tables

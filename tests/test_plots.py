@@ -11,9 +11,11 @@ import pytest
 from matplotlib import image
 from numpy.testing import assert_allclose
 
+from esm2amp_core.explanations import METHODS
 from esm2amp_core.features import FEATURE_SETS
-from esm2amp_core.figures.explanation_pair import PairTokens
-from esm2amp_core.plots.bars import Bars, beeswarm, token_bars, waterfall, waterfall_steps
+from esm2amp_core.figures.explanation_numbers import SIZES_AND_SIGNS
+from esm2amp_core.figures.explanation_pair import SEQUENTIAL, PairTokens
+from esm2amp_core.plots.bars import Bars, beeswarm, token_bars, waterfall
 from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
 from esm2amp_core.plots.matrices import agreement_matrix, attention_heatmap, interaction_map
 from esm2amp_core.plots.paper import DOUBLE_MM, SINGLE_MM, plain, scale, to_png, to_svg
@@ -118,15 +120,17 @@ def test_bars_stand_where_their_token_is_named():
 
 def test_a_waterfall_names_residues_and_ends_at_the_output():
     of, values = pair(), numbers(20)
-    steps = waterfall_steps(values, 0.5, of, top=4)
+    axes = waterfall(values, 0.5, of, unit="logit", top=4).axes[0]
     largest = np.argsort(-np.abs(values))[:4]
-    assert steps.names[-1] == "16 others"
+    names = [label.get_text() for label in axes.get_yticklabels()]
     side, segment = of.tokens[largest[0]].split(".segment")
     start, end = of.residues(of.tokens[largest[0]])
-    assert steps.names[0] == f"{side} {segment} ({start}–{end})"
-    assert_allclose(steps.values[:4], values[largest])
-    assert_allclose(steps.starts[1:], (steps.starts + steps.values)[:-1])
-    assert_allclose([steps.starts[0], steps.starts[-1] + steps.values[-1]], [0.5, 0.5 + values.sum()])
+    assert (names[0], names[-1]) == (f"{side} {segment} ({start}–{end})", "16 others")
+    starts, sizes = (np.array([ask(bar) for bar in axes.patches])
+                     for ask in (lambda bar: bar.get_x(), lambda bar: bar.get_width()))
+    assert_allclose(sizes[:4], values[largest])
+    assert_allclose(starts[1:], (starts + sizes)[:-1])
+    assert_allclose([starts[0], starts[-1] + sizes[-1]], [0.5, 0.5 + values.sum()])
 
 
 def test_signed_colours_are_centred_on_zero_and_missing_values_are_grey():
@@ -134,6 +138,31 @@ def test_signed_colours_are_centred_on_zero_and_missing_values_are_grey():
     assert (norm.vmin, norm.vmax) == (-4, 4)
     assert_allclose(colours(norm(0.0))[:3], 1, atol=0.02)  # white
     assert scale(np.array([np.nan]), signed=False)[1].vmax > 0
+
+
+def test_attention_has_the_colours_of_the_screen():
+    (_, nothing), (_, most) = SEQUENTIAL  # the same blue, from clear to full
+    blue = [int(part) / 255 for part in re.findall(r"\d+", most)[:3]]
+    assert re.findall(r"\d+", most)[:3] == re.findall(r"\d+", nothing)[:3]
+    colours, norm = scale(np.array([0.0, 0.3]), signed=False)
+    for value, share in ((0.0, 0), (0.15, 0.5), (0.3, 1)):
+        assert_allclose(colours(norm(value))[:3], 1 - share * (1 - np.array(blue)), atol=0.01)
+
+
+def test_methods_are_named_in_full_and_both_agreements_are_shown():
+    titles = [about.title for about in METHODS.values()]
+    tables = np.array([np.full((len(titles), len(titles)), value) for value in (0.37, -0.21)])
+    one, two = (agreement_matrix(tables[0], titles, below=below) for below in (None, tables[1]))
+    for figure, count in ((one, 1), (two, 2)):
+        labels = [label.get_text().replace("\n", " ") for axes in figure.axes[:count]
+                  for label in axes.get_yticklabels()]  # fmt: skip
+        assert labels == count * titles
+        to_png(figure)
+        found, whole = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(found.p0) >= 0 and (found.p1 <= whole).all()
+    assert {"0.37", "−0.21", *SIZES_AND_SIGNS} <= set(texts(two))
+    unknown = agreement_matrix(tables[0], titles, below=np.full_like(tables[1], np.nan))
+    assert texts(unknown) == texts(one)
 
 
 def test_a_chain_is_numbered_from_its_first_to_its_last_residue():

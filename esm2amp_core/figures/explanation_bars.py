@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from esm2amp_core.figures.explanation_numbers import count_steps
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
     CLICKABLE,
@@ -22,8 +23,6 @@ from esm2amp_core.figures.explanation_pair import (
 
 PIXELS_PER_BAR = 22
 TITLE_LETTERS = 16
-STEPS = 10
-"""Bars of a waterfall besides the one that sums up all others."""
 
 
 class Panel(NamedTuple):
@@ -79,50 +78,6 @@ def importance_bars(
                          margin={"l": 10, "r": 10, "t": 52, "b": 10}, dragmode=False,
                          clickmode="event+select", hovermode="closest")  # fmt: skip
     return figure
-
-
-class Steps(NamedTuple):
-    """The way from a base value to an output.
-
-    Attributes
-    ----------
-    labels : list of str
-        From the top; a token's name, or how many others the last bar sums up.
-    tokens : list of str
-        Empty for the bar of the others.
-    starts, values : ndarray
-        Where each bar begins and how far it goes.
-    """
-
-    labels: list[str]
-    tokens: list[str]
-    starts: np.ndarray
-    values: np.ndarray
-
-
-def count_steps(values: np.ndarray, tokens: Sequence[str], base: float, *, most: int = STEPS) -> Steps:
-    """The largest steps, largest first, then all others in one.
-
-    Parameters
-    ----------
-    values : ndarray, shape=(2T,)
-    tokens : sequence of str, length=2T
-    base : float
-    most : int
-        Steps shown one by one.
-    """
-    order = np.argsort(-np.abs(values), kind="stable")
-    first, others = order[:most], order[most:]
-    names = [tokens[i] for i in first]
-    sizes = [float(values[i]) for i in first]
-    labels = list(names)
-    if len(others):
-        labels.append(f"{len(others)} others")
-        names.append("")
-        sizes.append(float(values[others].sum()))
-    sizes = np.array(sizes)
-    starts = base + np.concatenate([[0.0], np.cumsum(sizes)[:-1]])
-    return Steps(labels, names, starts, sizes)
 
 
 def waterfall(

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
+from esm2amp_core.figures.explanation_numbers import SIZES_AND_SIGNS, colour_range
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
     CLICKABLE,
@@ -45,10 +47,11 @@ def token_heatmap(
         Tokens whose row and column are outlined.
     """
     n, hovers = len(pair.tokens), pair.hovers()
+    lowest, highest = colour_range(matrix, signed=signed)
     figure = go.Figure()
     figure.add_heatmap(
         z=matrix, colorscale=DIVERGING if signed else SEQUENTIAL, hoverinfo="skip",
-        xgap=1, ygap=1, colorbar={"thickness": 12, "outlinewidth": 0, "len": 0.9}, **_limits(matrix, signed),
+        xgap=1, ygap=1, colorbar={"thickness": 12, "outlinewidth": 0, "len": 0.9}, zmin=lowest, zmax=highest,
     )  # fmt: skip
     rows, columns = np.divmod(np.arange(n * n), n)
     figure.add_scatter(
@@ -78,34 +81,48 @@ def token_heatmap(
 
 
 def named_heatmap(
-    matrix: np.ndarray, names: Sequence[str], *, limit: float = 1.0
-) -> go.Figure:
-    """A small square table of numbers from -limit to limit, each written into its cell."""
-    names = list(names)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=matrix, x=names, y=names, colorscale=LETTERS, zmin=-limit, zmax=limit, xgap=2, ygap=2,
-        colorbar={"thickness": 12, "outlinewidth": 0},
-        hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
-    )  # fmt: skip
-    cells = [(x, y, matrix[j, i]) for j, y in enumerate(names) for i, x in enumerate(names)]
-    figure.add_scatter(
-        x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], mode="text", hoverinfo="skip",
-        text=["–" if np.isnan(value) else f"{value:.2f}" for _, _, value in cells], showlegend=False,
-        textfont={"color": [FAINT if np.isnan(value) else DARK for _, _, value in cells]},
-    )  # fmt: skip
+    matrix: np.ndarray, names: Sequence[str], *, limit: float = 1.0, beside: np.ndarray | None = None,
+    headings: tuple[str, str] = SIZES_AND_SIGNS,
+) -> go.Figure:  # fmt: skip
+    """A small square table of numbers from -limit to limit, each written into its cell.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape=(M, M)
+        NaN is written as a dash.
+    names : sequence of str, length=M
+    limit : float
+    beside : ndarray, shape=(M, M), optional
+        A second table on its right, such as `Agreement.signed_mean`; not drawn where nothing of it is known.
+    headings : tuple of str, length=2
+        Above the two tables.
+    """
+    names, tables = list(names), [matrix]
+    if beside is not None and np.isfinite(beside).any():
+        tables.append(beside)
+    several = len(tables) > 1
+    figure = make_subplots(1, len(tables), shared_yaxes=True, horizontal_spacing=0.04,
+                           subplot_titles=headings if several else None)  # fmt: skip
+    for column, table in enumerate(tables, start=1):
+        figure.add_heatmap(
+            z=table, x=names, y=names, colorscale=LETTERS, zmin=-limit, zmax=limit, xgap=2, ygap=2,
+            colorbar={"thickness": 12, "outlinewidth": 0}, showscale=column == len(tables),
+            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>", row=1, col=column,
+        )  # fmt: skip
+        cells = [(x, y, table[j, i]) for j, y in enumerate(names) for i, x in enumerate(names)]
+        figure.add_scatter(
+            x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], mode="text", hoverinfo="skip",
+            text=["–" if np.isnan(value) else f"{value:.2f}" for _, _, value in cells], showlegend=False,
+            textfont={"color": [FAINT if np.isnan(value) else DARK for _, _, value in cells]},
+            row=1, col=column,
+        )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, tickangle=-30)
-    figure.update_layout(height=130 + 46 * len(names), margin={"l": 10, "r": 10, "t": 10, "b": 10},
-                         dragmode=False, plot_bgcolor="rgba(0,0,0,0)")
+    figure.update_annotations(font_size=12)
+    figure.update_layout(height=130 + 46 * len(names) + 24 * several, dragmode=False,
+                         margin={"l": 10, "r": 10, "t": 34 if several else 10, "b": 10},
+                         plot_bgcolor="rgba(0,0,0,0)")  # fmt: skip
     return figure
-
-
-def _limits(matrix: np.ndarray, signed: bool) -> dict[str, float]:
-    if signed:
-        most = float(np.nanmax(np.abs(matrix), initial=0)) or 1.0
-        return {"zmin": -most, "zmax": most}
-    return {"zmin": 0.0, "zmax": float(np.nanmax(matrix, initial=0)) or 1.0}
 
 
 def _number(value: float) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from esm2amp_core.figures.explanation_numbers import spread
 from esm2amp_core.figures.explanation_pair import CHOSEN, FAINT, MUTED, POSITIVE, STILL, PairTokens
 
 MOST_PAIRS = 300
 """Pairs drawn; of more, every n-th."""
-SPREAD = 0.36
 
 
 def beeswarm(
@@ -70,15 +70,3 @@ def beeswarm(
 def shown_pairs(count: int) -> np.ndarray:
     """Positions of the pairs that are drawn: all, or evenly chosen ones."""
     return np.unique(np.linspace(0, count - 1, min(count, MOST_PAIRS)).round().astype(int))
-
-
-def spread(values: np.ndarray, bins: int = 40) -> np.ndarray:
-    """How far each point steps aside for those of about the same value: shape=(N,), within `SPREAD`."""
-    low, width = values.min(initial=0), float(np.ptp(values)) if len(values) else 0.0
-    which = np.zeros(len(values), int) if not width else ((values - low) / width * bins).astype(int)
-    aside = np.zeros(len(values))
-    most = np.bincount(which).max(initial=1)
-    for one in np.unique(which):
-        at = np.flatnonzero(which == one)
-        aside[at] = (np.arange(len(at)) - (len(at) - 1) / 2) / most
-    return 2 * SPREAD * aside

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from esm2amp_core.figures.explanation_numbers import count_controls
 from esm2amp_core.figures.explanation_pair import CHOSEN, FAINT, MUTED, POSITIVE
 
 LINES = ("#2f86bd", "#d9641a", "#0f9d76", "#b05fa8", "#b58a00", "#56b4e9", "#8a5a44")
@@ -54,7 +55,7 @@ def removal_curves(
     return figure
 
 
-def controls_histogram(nulls: Mapping[str, np.ndarray], own: float, *, bins: int = 24) -> go.Figure:
+def controls_histogram(nulls: Mapping[str, np.ndarray], own: float) -> go.Figure:
     """How probable the model finds controls, one panel per kind, with the pair's own line in each.
 
     Parameters
@@ -63,16 +64,12 @@ def controls_histogram(nulls: Mapping[str, np.ndarray], own: float, *, bins: int
         Kind of control, in words, to its probabilities.
     own : float
         The pair's probability.
-    bins : int
     """
-    every = np.concatenate([*nulls.values(), [own]])
-    room = 0.04 * (float(np.ptp(every)) or 0.1)
-    low, high = max(0.0, every.min() - room), min(1.0, every.max() + room)
-    edges = np.linspace(low, high, bins + 1)
+    edges, counts_of = count_controls(nulls, own)
+    low, high = edges[0], edges[-1]
     figure = make_subplots(rows=len(nulls), cols=1, shared_xaxes=True, vertical_spacing=0.3 / len(nulls),
                            subplot_titles=list(nulls))  # fmt: skip
-    for row, values in enumerate(nulls.values(), start=1):
-        counts, _ = np.histogram(values, bins=edges)
+    for row, counts in enumerate(counts_of.values(), start=1):
         colours = [POSITIVE if left >= own else MUTED for left in edges[:-1]]
         figure.add_bar(
             x=edges[:-1], y=counts, width=np.diff(edges), offset=0, customdata=edges[1:],

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from esm2amp_core.figures.explanation_numbers import STEPS, count_steps, spread
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.plots.labels import LINE, axis_title, border, label_x, with_residues
 from esm2amp_core.plots.paper import (
@@ -52,21 +53,6 @@ class Bars(NamedTuple):
     muted: bool = False
 
 
-class Steps(NamedTuple):
-    """Bars of a waterfall, from top to bottom.
-
-    Attributes
-    ----------
-    names : list of str
-    values, starts : ndarray, dtype=float64
-        Each bar runs from ``starts`` to ``starts + values``; the first begins at the base value.
-    """
-
-    names: list[str]
-    values: np.ndarray
-    starts: np.ndarray
-
-
 @on_paper
 def token_bars(methods: Sequence[Bars], pair: PairTokens, *, width_mm: float = SINGLE_MM) -> Figure:
     """One panel per method, tokens in the same places, each with its own scale."""
@@ -91,8 +77,12 @@ def token_bars(methods: Sequence[Bars], pair: PairTokens, *, width_mm: float = S
     return figure
 
 
-def waterfall_steps(values: np.ndarray, base: float, pair: PairTokens, *, top: int = 10) -> Steps:
-    """The tokens that moved the output most, largest on top, the others summed up below.
+@on_paper
+def waterfall(
+    values: np.ndarray, base: float, pair: PairTokens, *, unit: str, top: int = STEPS,
+    width_mm: float = SINGLE_MM,
+) -> Figure:  # fmt: skip
+    """From the base value, on top, to the output, at the bottom.
 
     Parameters
     ----------
@@ -102,38 +92,17 @@ def waterfall_steps(values: np.ndarray, base: float, pair: PairTokens, *, top: i
     pair : PairTokens
     top : int
         Tokens that have a bar of their own.
-    """
-    order = np.argsort(-np.abs(values), kind="stable")
-    shown, others = order[:top], order[top:]
-    every = with_residues(pair)
-    names, moves = [every[i] for i in shown], [values[i] for i in shown]
-    if len(others):
-        names.append(f"{len(others)} others")
-        moves.append(values[others].sum())
-    moves = np.array(moves)
-    return Steps(names, moves, base + np.cumsum(moves) - moves)
-
-
-@on_paper
-def waterfall(
-    values: np.ndarray, base: float, pair: PairTokens, *, unit: str, top: int = 10,
-    width_mm: float = SINGLE_MM,
-) -> Figure:  # fmt: skip
-    """From the base value, on top, to the output, at the bottom.
-
-    Parameters
-    ----------
-    values, base, pair, top
-        As for `waterfall_steps`.
     unit : str
         What the values are measured in.
     width_mm : float
     """
-    steps = waterfall_steps(values, base, pair, top=top)
+    steps = count_steps(values, pair.tokens, base, most=top)
+    words = dict(zip(pair.tokens, with_residues(pair), strict=True))
+    names = [words.get(token, label) for token, label in zip(steps.tokens, steps.labels, strict=True)]
     ends = steps.starts + steps.values
-    figure = new_figure(width_mm, 17 + 5 * len(steps.names))
+    figure = new_figure(width_mm, 17 + 5 * len(names))
     axes = figure.subplots()
-    places = np.arange(len(steps.names))
+    places = np.arange(len(names))
     colours = np.where(steps.values >= 0, FOR, AGAINST)
     axes.barh(places, steps.values, 0.72, left=steps.starts, color=colours, linewidth=0)
     for i in places[:-1]:  # from the end of each bar down to the start of the one below it
@@ -146,8 +115,8 @@ def waterfall(
     axes.axvline(ends[-1], color=SOFT, linewidth=0.6)
     low, high = min(*steps.starts, *ends), max(*steps.starts, *ends)
     axes.set_xlim(low - 0.06 * span, high + 0.2 * span)
-    axes.set_ylim(len(steps.names) - 0.4, -0.6)
-    axes.set_yticks(places, steps.names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(places, names)
     axes.set_ylabel(axis_title(pair))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -181,7 +150,7 @@ def beeswarm(
     axes = figure.subplots()
     groups = {"pairs": (np.ones(N, bool), PLAIN)} if called is None else {
         "called interacting": (called, CALLED), "not called": (~called, NOT_CALLED)}  # fmt: skip
-    places = np.column_stack([token + _spread(values[:, token]) for token in range(tokens)])
+    places = np.column_stack([token + spread(values[:, token]) for token in range(tokens)])
     for name, (members, colour) in groups.items():
         axes.scatter(values[members].ravel(), places[members].ravel(), s=3.5, color=colour, alpha=0.75,
                      linewidth=0, label=f"{name} ({members.sum():,})",
@@ -198,24 +167,6 @@ def beeswarm(
     axes.set_xlabel(unit)
     figure.legend(loc="outside upper left", ncols=2, markerscale=2, handletextpad=0.2, borderpad=0)
     return figure
-
-
-def _spread(values: np.ndarray, *, bins: int = 60, widest: float = 0.38) -> np.ndarray:
-    """Offsets that keep points of similar value apart: alternately up and down, further where it is dense."""
-    offsets = np.zeros(len(values))
-    known = np.flatnonzero(np.isfinite(values))
-    if len(known) < 2 or np.ptp(values[known]) == 0:
-        offsets[known] = np.linspace(-widest, widest, len(known)) if len(known) > 1 else 0
-        return offsets
-    span = np.ptp(values[known])
-    bin_of = ((values[known] - values[known].min()) / span * (bins - 1)).round().astype(int)
-    counts = np.bincount(bin_of, minlength=bins)
-    step = min(0.12, 2 * widest / counts.max())
-    for which in np.flatnonzero(counts):
-        members = known[bin_of == which]
-        rank = np.arange(len(members))
-        offsets[members] = (rank + 1) // 2 * np.where(rank % 2, 1, -1) * step
-    return offsets
 
 
 def _number(value: float) -> str:

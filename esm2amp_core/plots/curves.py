@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from esm2amp_core.figures.explanation_numbers import count_controls
 from esm2amp_core.plots.paper import INK, MISSING, SINGLE_MM, SOFT, new_figure, on_paper
 
 # Okabe and Ito's colours: told apart in any colour vision; line styles differ as well.
@@ -95,17 +96,14 @@ def controls_histogram(
     unit : str
     width_mm : float
     """
-    known = {name: values[np.isfinite(values)] for name, values in decoys.items()}
-    figure = new_figure(width_mm, 16 + 19 * len(known))
-    panels = figure.subplots(len(known), sharex=True, squeeze=False)[:, 0]
-    everything = np.concatenate([*known.values(), [own] if np.isfinite(own) else []])
-    low, high = (everything.min(), everything.max()) if len(everything) else (0.0, 1.0)
-    room = 0.05 * (high - low) or 0.05
-    edges = np.linspace(low - room, high + room, 31)
-    for i, (axes, (name, values)) in enumerate(zip(panels, known.items(), strict=True)):
-        axes.hist(values, edges, color=DECOYS[i % len(DECOYS)], linewidth=0)
+    edges, counts_of = count_controls(decoys, own)
+    low, high = edges[0], edges[-1]
+    figure = new_figure(width_mm, 16 + 19 * len(counts_of))
+    panels = figure.subplots(len(counts_of), sharex=True, squeeze=False)[:, 0]
+    for i, (axes, (name, counts)) in enumerate(zip(panels, counts_of.items(), strict=True)):
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=DECOYS[i % len(DECOYS)], linewidth=0)
         axes.axvline(own, color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
-        axes.set_title(f"{name} ({len(values):,})")
+        axes.set_title(f"{name} ({counts.sum():,})")
         axes.set_ylabel("decoys")
         axes.locator_params(axis="y", nbins=3, integer=True)
     panels[0].annotate("this pair", (own, 1), (2 if own < (low + high) / 2 else -2, -1),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from esm2amp_core.figures.explanation_numbers import SIZES_AND_SIGNS
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.plots.labels import label_x, label_y
 from esm2amp_core.plots.paper import SINGLE_MM, colour_bar, ink_on, new_figure, on_paper, plain, scale
+
+TITLE_LETTERS, LONGEST_TITLE = 18, 54
+"""Of a method's title: on a line, and in all."""
 
 
 @on_paper
@@ -53,6 +58,7 @@ def interaction_map(
 @on_paper
 def agreement_matrix(
     agreement: np.ndarray, titles: Sequence[str], *, unit: str = "rank correlation",
+    below: np.ndarray | None = None, headings: tuple[str, str] = SIZES_AND_SIGNS,
     width_mm: float = SINGLE_MM,
 ) -> Figure:  # fmt: skip
     """How alike the rankings of methods are, from -1 to 1, with the numbers written in.
@@ -62,23 +68,34 @@ def agreement_matrix(
     agreement : ndarray, shape=(M, M)
         NaN where it is not known.
     titles : sequence of str, length=M
+        Long ones stand on several lines.
     unit : str
+    below : ndarray, shape=(M, M), optional
+        A second table, such as `Agreement.signed_mean`; not drawn where nothing of it is known.
+    headings : tuple of str, length=2
+        Above the two tables.
     width_mm : float
     """
-    M = len(titles)
-    figure = new_figure(width_mm, 30 + min(9 * M, 50))
-    axes = figure.subplots()
+    M, tables = len(titles), [agreement]
+    if below is not None and np.isfinite(below).any():
+        tables.append(below)
+    names = [fill(plain(title, LONGEST_TITLE), TITLE_LETTERS) for title in titles]
+    lines = sum(max(1, name.count("\n") + 1) for name in names)
+    figure = new_figure(width_mm, 30 + len(tables) * min(9 * M + 2 * (lines - M) + 4, 70))
+    panels = figure.subplots(len(tables), squeeze=False, sharex=True)[:, 0]
     colours, norm = scale(np.array([1.0]), signed=True)
-    axes.pcolormesh(np.ma.masked_invalid(agreement), cmap=colours, norm=norm, edgecolor="white", linewidth=1)
-    for (row, column), value in np.ndenumerate(agreement):
-        known = np.isfinite(value)
-        axes.text(column + 0.5, row + 0.5, f"{value:.2f}".replace("-", "−") if known else "–", ha="center",
-                  va="center", fontsize=6, color=ink_on(colours(norm(value))) if known else "black")
-    names = [plain(title) for title in titles]
-    axes.set_xticks(np.arange(M) + 0.5, names, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(np.arange(M) + 0.5, names)
-    _bare(axes)
-    colour_bar(figure, axes, (colours, norm), unit)
+    for axes, table, heading in zip(panels, tables, headings, strict=False):
+        axes.pcolormesh(np.ma.masked_invalid(table), cmap=colours, norm=norm, edgecolor="white", linewidth=1)
+        for (row, column), value in np.ndenumerate(table):
+            known = np.isfinite(value)
+            axes.text(column + 0.5, row + 0.5, f"{value:.2f}".replace("-", "−") if known else "–",
+                      ha="center", va="center", fontsize=6,
+                      color=ink_on(colours(norm(value))) if known else "black")  # fmt: skip
+        axes.set_yticks(np.arange(M) + 0.5, names)
+        _bare(axes)
+        axes.set_title(heading if len(tables) > 1 else "")
+        colour_bar(figure, axes, (colours, norm), unit)
+    panels[-1].set_xticks(np.arange(M) + 0.5, names, rotation=35, ha="right", rotation_mode="anchor")
     return figure
 
 

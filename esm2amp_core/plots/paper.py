@@ -17,6 +17,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from esm2amp_core.figures.explanation_numbers import colour_range
+
 SINGLE_MM, DOUBLE_MM = 85.0, 178.0
 """Widths of one and of two columns of a journal."""
 MM_PER_INCH = 25.4
@@ -27,6 +29,7 @@ FOR, AGAINST, PLAIN = "#1f6fad", "#d9641a", "#4b6478"
 CALLED, NOT_CALLED = "#009e73", "#7d8a96"
 SIGNED = LinearSegmentedColormap.from_list(
     "against_for", ("#8a3a00", AGAINST, "#f8d3b8", "#ffffff", "#c6ddf0", FOR, "#0b3c69"))
+UNSIGNED = LinearSegmentedColormap.from_list("importance", ("#ffffff", FOR))  # as on the screen
 MISSING, MUTED = "#e3e6e9", "#b4bcc4"
 LONGEST_NAME = 18
 """Letters of a name that fit beside half a picture of one column."""
@@ -101,11 +104,9 @@ def plain(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def scale(values: np.ndarray, *, signed: bool) -> tuple[Colormap, Normalize]:
-    """Colours of values: orange over white to blue, centred on 0, where signed; viridis from 0 elsewhere."""
-    known = np.abs(values[np.isfinite(values)])
-    largest = float(known.max(initial=0)) or 1.0
-    colours = (SIGNED if signed else mpl.colormaps["viridis"]).with_extremes(bad=MISSING)
-    return colours, Normalize(-largest if signed else 0, largest)
+    """Colours of values: orange over white to blue, centred on 0, where signed; white to blue elsewhere."""
+    colours = (SIGNED if signed else UNSIGNED).with_extremes(bad=MISSING)
+    return colours, Normalize(*colour_range(values, signed=signed))
 
 
 def colour_bar(
