@@ -68,7 +68,7 @@ def agreement_matrix(
     agreement : ndarray, shape=(M, M)
         NaN where it is not known.
     titles : sequence of str, length=M
-        Long ones stand on several lines.
+        Long ones stand on several lines beside the rows.
     unit : str
     below : ndarray, shape=(M, M), optional
         A second table, such as `Agreement.signed_mean`; not drawn where nothing of it is known.
@@ -79,7 +79,8 @@ def agreement_matrix(
     M, tables = len(titles), [agreement]
     if below is not None and np.isfinite(below).any():
         tables.append(below)
-    names = [fill(plain(title, LONGEST_TITLE), TITLE_LETTERS) for title in titles]
+    whole = [plain(title, LONGEST_TITLE) for title in titles]
+    names = [fill(title, TITLE_LETTERS) for title in whole]
     lines = sum(max(1, name.count("\n") + 1) for name in names)
     figure = new_figure(width_mm, 30 + len(tables) * min(9 * M + 2 * (lines - M) + 4, 70))
     panels = figure.subplots(len(tables), squeeze=False, sharex=True)[:, 0]
@@ -95,7 +96,7 @@ def agreement_matrix(
         _bare(axes)
         axes.set_title(heading if len(tables) > 1 else "")
         colour_bar(figure, axes, (colours, norm), unit)
-    panels[-1].set_xticks(np.arange(M) + 0.5, names, rotation=35, ha="right", rotation_mode="anchor")
+    panels[-1].set_xticks(np.arange(M) + 0.5, whole, rotation=35, ha="right", rotation_mode="anchor")
     return figure
 
 
