@@ -1,5 +1,15 @@
-"""The web app: `esm2amp app`, or `streamlit run app.py`."""
+"""The web app: `esm2amp app`, or `streamlit run app.py`.
 
-from pages.components.navigation import declare_pages
+Streamlit imports this file once, for the server to start with, and then runs it at every view of a page.
+"""
 
-declare_pages().run()
+import streamlit as st
+from streamlit import runtime
+
+from pages.components.navigation import declare_pages, load_pages
+
+if runtime.exists():
+    declare_pages().run()
+else:
+    load_pages()
+    app = st.App(__file__)

@@ -1,24 +1,39 @@
 """The parts of pages that are plain Python."""
 
+import gzip
 import re
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+from streamlit.web.server.app_discovery import discover_asgi_app
 
 from esm2amp_core.bundles import ARCHITECTURE_TITLES, PUBLISHED_ARCHITECTURES, EncoderRef, Manifest
-from esm2amp_core.errors import Severity
+from esm2amp_core.errors import PairError, Severity
+from esm2amp_core.jobs import Job, JobState
+from esm2amp_core.kinds import EVALUATE, PREDICT
 from esm2amp_core.models import ARCHITECTURES
+from esm2amp_core.operating import OperatingCurve
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.settings import Settings
 from pages.components.draft import Source, read_draft
-from pages.components.model_words import is_weak, trust_words
+from pages.components.inputs import bare_name
+from pages.components.model_words import JobModel, is_weak, trust_words
+from pages.components.navigation import load_pages
+from pages.components.prevalence import curve_of
 from pages.components.result_filter import ResultFilter
 from pages.components.result_table import _shown_words as shown_words
 from pages.components.results import summarise
 from pages.components.text import WORD_JOINER, count, duration, flatten, literal
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def without_escapes(text: str) -> str:
@@ -36,6 +51,46 @@ def test_the_longest_chain_accepted_is_the_one_of_the_settings():
     strict = read_draft(source, Settings(max_residues=50))
     assert strict.rows_with(Severity.ERROR) == [1]
     assert read_draft(source, Settings()).rows_with(Severity.ERROR) == []
+
+
+def test_packed_files_read_as_the_files_in_them():
+    table, fasta = b"a,b\nP,Q\n", b">P\n" + b"MKV" * 20 + b"\n>Q\n" + b"LAG" * 20
+    plain = read_draft(Source(table=table, filename="pairs.csv", fasta=fasta), Settings())
+    packed = Source(table=gzip.compress(table), filename="pairs.csv.gz", fasta=gzip.compress(fasta))
+    found = read_draft(packed, Settings())
+    assert_frame_equal(found.pairs.frame, plain.pairs.frame)
+    assert found.pairs.proteins == plain.pairs.proteins
+    assert bare_name("kinases.csv.gz") == bare_name("kinases.csv") == "kinases"
+
+
+def test_a_packed_file_counts_as_large_as_it_unpacks():
+    bomb = gzip.compress(b"P,Q\n" * 500_000)
+    with pytest.raises(PairError, match="unpacked"):
+        read_draft(Source(table=bomb, filename="pairs.csv.gz"), Settings(max_file_mb=1))
+
+
+def evaluated(kind, labels, probabilities):
+    """A finished job with the label column `truth`, and its rows; NaN stands for a row without a score."""
+    job = Job(id="j", kind=kind, state=JobState.DONE, params={"label": "truth"}, created=datetime.now(UTC))
+    return job, pd.DataFrame({"probability": probabilities, "truth": labels})
+
+
+def test_an_evaluated_job_expects_what_its_own_labels_tell():
+    labels = ["1", "0"] * 40 + ["1"]
+    probabilities = [0.9, 0.2] * 40 + [np.nan]
+    job, frame = evaluated(EVALUATE, labels, probabilities)
+    curve = curve_of(job, JobModel(name="m"), frame)
+    assert (curve.n_positive, curve.n_negative) == (40, 40)
+    assert curve.recall_at(0.5) == 1 and curve.precision_at(0.9, 0.5) > 0.97
+
+
+@pytest.mark.parametrize(("kind", "labels"), [(PREDICT, ["1", "0"]), (EVALUATE, ["1", "1"])])
+def test_a_job_whose_labels_tell_nothing_expects_what_its_model_measured(kind, labels):
+    job, frame = evaluated(kind, labels, [0.9, 0.2])
+    measured = OperatingCurve.from_scores([1, 0] * 20, [0.8, 0.1] * 20, "test pairs")
+    known = replace(card(), operating_curve=measured.to_dict())
+    assert curve_of(job, JobModel(name="m", card=known), frame) == measured
+    assert curve_of(job, JobModel(name="m"), frame) is None
 
 
 @given(st.text(alphabet="ab:-><=~*_`$[](){}!#+.|\\/&\"'"))
@@ -157,3 +212,12 @@ def test_nested_facts_become_lines():
         "data, of": "a, b",
         "seed": "42",
     }
+
+
+def test_the_server_finds_its_application_and_has_loaded_the_pages():
+    """`streamlit run app.py` looks for it in the text; loading is done before the first visit."""
+    found = discover_asgi_app(ROOT / "app.py")
+    assert found.is_asgi_app and found.import_string == "app:app"
+    load_pages()
+    parts = {f"pages.components.{path.stem}" for path in (ROOT / "pages" / "components").glob("*.py")}
+    assert parts <= set(sys.modules)

@@ -1,5 +1,7 @@
 """Trust notes: which proteins the model knows, which it never saw, in words; known answers."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,3 +135,12 @@ def test_a_bundle_that_does_not_tell_leaves_the_columns_empty(encoder, tmp_path)
 def test_the_note_follows_from_the_columns_that_are_kept(telling):
     told = telling.predict(PAIRS, trust=True).frame[list(TRUST_COLUMNS)]
     assert_frame_equal(with_notes(told[list(NEAREST_COLUMNS)]), told)
+
+
+def test_the_columns_say_of_many_pairs_what_is_said_of_each():
+    proteins = [Nearest("T1", 1.0, seen=True), Nearest("T2", 0.5, seen=False), Nearest("T2", 0.2, seen=False),
+                Nearest("T1", 0.2, seen=False), Nearest("", 0.0, seen=False)]  # fmt: skip
+    a, b = zip(*product(proteins, proteins), strict=True)
+    told = with_notes(nearest_frame(a, b))
+    assert told["trust_note"].tolist() == list(map(trust_note, a, b))
+    assert told["trust_class"].tolist() == [Seen.of(x.seen, y.seen).value for x, y in zip(a, b, strict=True)]

@@ -10,8 +10,9 @@ from functools import cached_property
 import pandas as pd
 
 from esm2amp_core.columns import ColumnMap, recognise_columns
-from esm2amp_core.errors import Issue, PairError, Severity
+from esm2amp_core.errors import Issue, PairError, SequenceError, Severity
 from esm2amp_core.pairs import Limits, PairTable, build_pairs
+from esm2amp_core.protein_files import unpacked
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table
@@ -24,11 +25,11 @@ class Source:
     Attributes
     ----------
     table : bytes
-        The pairs: text or a workbook.
+        The pairs: text or a workbook, also gzipped.
     filename : str
         Says the format of the table, and where it came from.
     fasta : bytes
-        Sequences that came beside the table; may be empty.
+        Sequences that came beside the table, also gzipped; may be empty.
     title : str
         Proposed title of the job.
     """
@@ -136,10 +137,11 @@ def read_draft(source: Source, settings: Settings) -> Draft:
     UserError
         If the table or the FASTA cannot be read at all.
     """
-    raw = read_table(
-        source.table, source.filename, max_pairs=settings.max_pairs, max_file_mb=settings.max_file_mb
-    )
-    proteins, issues = parse_fasta(source.fasta) if source.fasta.strip() else ({}, [])
+    limit = settings.max_file_mb
+    table = unpacked(source.table, source.filename, max_file_mb=limit, error=PairError)
+    raw = read_table(table, source.filename, max_pairs=settings.max_pairs, max_file_mb=limit)
+    fasta = unpacked(source.fasta, "The FASTA file", max_file_mb=limit, error=SequenceError)
+    proteins, issues = parse_fasta(fasta) if fasta.strip() else ({}, [])
     limits = Limits(max_residues=settings.max_residues)
     draft = Draft(source=source, raw=raw, proteins=proteins, fasta_issues=tuple(issues), limits=limits)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from esm2amp_core.bundles import Manifest
@@ -15,6 +13,7 @@ from esm2amp_core.reports import REPORT
 from esm2amp_core.workspace import Workspace
 from pages.components.draft import Source, read_draft
 from pages.components.evaluation import show_report
+from pages.components.inputs import bare_name
 from pages.components.navigation import open_job
 from pages.components.page import show_user_error
 from pages.components.results import load_results
@@ -62,14 +61,14 @@ def show_upload(workspace: Workspace, bundles: dict[str, Manifest]) -> None:
             "intervals, curves, and a report to keep."
         )
         left, right = st.columns(2)
-        table = left.file_uploader("Labelled pairs (CSV, TSV or XLSX)", key="labelled-table",
+        table = left.file_uploader("Labelled pairs (CSV, TSV or XLSX, also .gz)", key="labelled-table",
                                    max_upload_size=workspace.settings.max_file_mb)
-        fasta = right.file_uploader("Sequences (FASTA), if they are not in the table", key="labelled-fasta",
-                                    max_upload_size=workspace.settings.max_file_mb)
+        fasta = right.file_uploader("Sequences (FASTA, also .gz), if they are not in the table",
+                                    key="labelled-fasta", max_upload_size=workspace.settings.max_file_mb)
         name = st.selectbox("Model", list(bundles), format_func=lambda name: bundles[name].title,
                             key="evaluated-model")
         if st.button("Evaluate", type="primary", icon=":material/fact_check:", disabled=table is None):
-            source = Source(table=table.getvalue(), filename=table.name, title=Path(table.name).stem,
+            source = Source(table=table.getvalue(), filename=table.name, title=bare_name(table.name),
                             fasta=fasta.getvalue() if fasta else b"")
             _evaluate_upload(workspace, source, name)
 

@@ -115,19 +115,24 @@ def _pasted_list() -> Source | None:
 def _uploaded_files(settings: Settings) -> Source | None:
     left, right = st.columns(2)
     table = left.file_uploader(
-        "Table of pairs (CSV, TSV or XLSX)", key="table-file",
+        "Table of pairs (CSV, TSV or XLSX, also .gz)", key="table-file",
         max_upload_size=settings.max_file_mb,
         help="Columns such as protein_a and protein_b, and if you like sequence_a and sequence_b. "
         "All other columns come back beside the scores.",
     )  # fmt: skip
     fasta = right.file_uploader(
-        "Sequences (FASTA), if they are not in the table", key="fasta-file",
+        "Sequences (FASTA, also .gz), if they are not in the table", key="fasta-file",
         max_upload_size=settings.max_file_mb,
     )  # fmt: skip
     if table is None:
         return None
     return Source(table=table.getvalue(), filename=table.name, fasta=fasta.getvalue() if fasta else b"",
-                  title=Path(table.name).stem)  # fmt: skip
+                  title=bare_name(table.name))  # fmt: skip
+
+
+def bare_name(filename: str) -> str:
+    """A file's name without what tells its format: ``kinases.csv.gz`` is ``kinases``."""
+    return Path(filename.removesuffix(".gz")).stem
 
 
 def _example() -> Source:

@@ -84,13 +84,19 @@ def show_metrics(metrics: dict[str, Any]) -> None:
         st.markdown("This model states no measured figures.")
         return
     st.markdown("**How good it is**")
-    _show_figures(groups, "Pairs", "Measured figures of the model")
-    with st.expander("What these figures say"):
+    table = _table(groups, "Pairs")
+    # A window of 1,280 pixels has room for the first figures with their intervals; nobody scrolls sideways.
+    first = [column for column in table if column in ("Pairs", *FIRST)]
+    others = [column for column in table if column not in FIRST]
+    _show_figures(table[first], "Measured figures of the model")
+    with st.expander("Other figures, and what they all say"):
+        if len(others) > 1:
+            _show_figures(table[others], "Other measured figures of the model")
         st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in _meanings(groups)))
     for name, values in metrics.items():
         if others := _comparison(values):
             st.markdown(f"**{literal(plain(name))}**")
-            _show_figures(others, "Method", plain(name))
+            _show_figures(_table(others, "Method"), plain(name))
 
 
 def _meanings(groups: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
@@ -120,10 +126,15 @@ def _comparison(values: object) -> dict[str, dict[str, str]]:
     return {name: figures for name, inner in values.items() if (figures := _figures(inner))}
 
 
-def _show_figures(groups: dict[str, dict[str, str]], corner: str, name: str) -> None:
+def _table(groups: dict[str, dict[str, str]], corner: str) -> pd.DataFrame:
+    """A line per group, a column per figure; the groups' names stand in the column `corner`."""
     table = pd.DataFrame(groups).T.fillna("–")
     table = table[[title for title in FIRST if title in table] + [c for c in table if c not in FIRST]]
     table.insert(0, corner, table.index)
+    return table
+
+
+def _show_figures(table: pd.DataFrame, name: str) -> None:
     st.dataframe(table, hide_index=True, alt=name, height="content")
 
 

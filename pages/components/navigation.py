@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from esm2amp_core.jobs import Job
 from esm2amp_core.kinds import page_of
+from pages import components
 
 PREDICT, SCREEN, RESULTS, EXPLAIN, REGIONS, JOBS, MODELS = (
     f"pages/{name}.py" for name in ("predict", "screen", "results", "explain", "regions", "jobs", "models")
@@ -17,6 +21,12 @@ PAGES = {PREDICT: "Predict", SCREEN: "Screen", RESULTS: "Results", EXPLAIN: "Exp
          JOBS: "Jobs", MODELS: "Models"}
 SHOW_A_JOB = (SCREEN, RESULTS, EXPLAIN, REGIONS)
 """Pages whose address names a job."""
+
+
+def load_pages() -> None:
+    """Import all that pages are made of, before the first visitor has to wait for it."""
+    for module in iter_modules(components.__path__, f"{components.__name__}."):
+        import_module(module.name)
 
 
 def declare_pages() -> st.Page:

@@ -11,28 +11,25 @@ from esm2amp_core.pairs import PairTable
 from esm2amp_core.predictions import RESULT_COLUMNS, TRUST_COLUMNS, Status
 from esm2amp_core.trust import Seen
 from esm2amp_core.workspace import Workspace
-from pages.components.model_words import JobModel
 from pages.components.navigation import EXPLAIN, open_job
 from pages.components.page import show_user_error
-from pages.components.prevalence import at_least_as_high_words
+from pages.components.prevalence import Expectation, at_least_as_high_words
 from pages.components.text import count, literal
 
 LINE = 60
 """Residues per line, as in FASTA files."""
 
 
-def show_pair(
-    workspace: Workspace, job: Job, result: pd.Series, model: JobModel, prevalence: float | None
-) -> None:
-    """Everything known of the selected row; `prevalence` is the expected share of interacting pairs."""
+def show_pair(workspace: Workspace, job: Job, result: pd.Series, expected: Expectation | None) -> None:
+    """Everything known of the selected row."""
     pairs = _inputs(workspace, job.id)
     with st.container(border=True):
         names = f"{literal(result['protein_a'], limit=60)} and {literal(result['protein_b'], limit=60)}"
         st.markdown(f"**Row {result['row']}: {names}**")
         scored = result["status"] != Status.ERROR
         st.markdown(_outcome_words(result))
-        if scored and prevalence is not None:
-            st.markdown(at_least_as_high_words(model, result["probability"], prevalence))
+        if scored and expected is not None:
+            st.markdown(at_least_as_high_words(expected, result["probability"]))
         if message := result["message"]:
             (st.warning if scored else st.error)(literal(message))
         if "trust_note" in result and pd.notna(result["trust_note"]):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from esm2amp_core.jobs import Job
+from esm2amp_core.kinds import EVALUATE
+from esm2amp_core.labelled import parse_labels
 from esm2amp_core.operating import OperatingCurve
 from pages.components.model_words import JobModel
 from pages.components.text import count, literal
@@ -14,9 +20,33 @@ OTHERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 USUAL = 10
 
 
-def choose_prevalence(job: Job, model: JobModel) -> float | None:
+class Expectation(NamedTuple):
+    """What is expected of pairs: measured rates of true and false calls, and the share that interacts."""
+
+    curve: OperatingCurve
+    prevalence: float
+
+
+def curve_of(job: Job, model: JobModel, frame: pd.DataFrame) -> OperatingCurve | None:
+    """Measured rates of true and false calls: on the job's own labels where it has them, else the model's."""
+    return _own_curve(job, frame) or (model.card.operating if model.card else None)
+
+
+def _own_curve(job: Job, frame: pd.DataFrame) -> OperatingCurve | None:
+    """The curve of an evaluated job; None where its pairs tell none."""
+    label = job.params.get("label")
+    if job.kind != EVALUATE or label not in frame:
+        return None
+    scored = frame[frame["probability"].notna()]
+    labels = parse_labels(scored[label])
+    if len(np.unique(labels)) < 2:
+        return None
+    return OperatingCurve.from_scores(labels, scored["probability"].to_numpy(), measured_on=OWN_PAIRS)
+
+
+def choose_prevalence(job: Job, model: JobModel, curve: OperatingCurve | None) -> float | None:
     """The expected share of interacting pairs; None, and a sentence, where it would lead to nothing."""
-    if curve_of(model) is None:
+    if curve is None:
         st.caption(_no_curve_words(model))
         return None
     others = st.select_slider(
@@ -29,51 +59,56 @@ def choose_prevalence(job: Job, model: JobModel) -> float | None:
 
 
 FEW_PAIRS = 500
-FEW = (" So few pairs tell these rates only roughly, and the probabilities were fitted to the same ones: "
-       "take the expected numbers as a guess.")  # fmt: skip
+FEW = " So few pairs tell these rates only roughly: take the expected numbers as a guess."
+FITTED = (" So few pairs tell these rates only roughly, and the probabilities were fitted to the same ones: "
+          "take the expected numbers as a guess.")  # fmt: skip
+OWN_PAIRS = "your own labelled pairs"
 
 
 def show_expected(
-    model: JobModel, prevalence: float, *, n_called: int, n_selected: int, low: float, high: float
+    expected: Expectation, threshold: float | None, *, n_called: int, n_selected: int, low: float, high: float
 ) -> None:
     """Expected hits among the called rows, and among those that the filters leave.
 
     Parameters
     ----------
+    threshold : float or None
+        From which probability a pair is called interacting.
     n_called, n_selected : int
         Rows called interacting; rows that match the filters and have a score.
     low, high : float
         Probabilities between which the selected rows lie: from `low` to below `high`.
     """
-    curve = curve_of(model)
+    curve, prevalence = expected
     sentences = []
-    if model.threshold is not None:
-        precision = curve.precision_at(model.threshold, prevalence)
+    if threshold is not None:
+        precision = curve.precision_at(threshold, prevalence)
         sentences.append(_sentence("called interacting", n_called, precision))
-    if n_selected != n_called or low != model.threshold:
+    if n_selected != n_called or low != threshold:
         sentences.append(_sentence("in the table below", n_selected,
                                    curve.precision_between(low, high, prevalence)))  # fmt: skip
     st.markdown("  \n".join(filter(None, sentences)))
-    st.caption(
-        "This takes your pairs to be like those that the model was measured on "
-        f"({literal(curve.measured_on) or 'labelled pairs'}: {curve.n_positive:,} interacting, "
-        f"{curve.n_negative:,} others), only with another share of interacting ones."
-        + (FEW if min(curve.n_positive, curve.n_negative) < FEW_PAIRS else "")
-    )
+    counts = f"{curve.n_positive:,} interacting, {curve.n_negative:,} others"
+    few = min(curve.n_positive, curve.n_negative) < FEW_PAIRS
+    if curve.measured_on == OWN_PAIRS:
+        st.caption(f"Measured on the labels of this very table ({counts}), and told for another share of "
+                   f"interacting ones.{FEW if few else ''}")
+    else:
+        st.caption(
+            "This takes your pairs to be like those that the model was measured on "
+            f"({literal(curve.measured_on) or 'labelled pairs'}: {counts}), only with another share of "
+            f"interacting ones.{FITTED if few else ''}"
+        )
 
 
-def at_least_as_high_words(model: JobModel, probability: float, prevalence: float) -> str:
+def at_least_as_high_words(expected: Expectation, probability: float) -> str:
     """What a person may expect of one pair, given how the pairs scored at least as high turn out."""
-    precision = curve_of(model).precision_at(probability, prevalence)
+    curve, prevalence = expected
+    precision = curve.precision_at(probability, prevalence)
     return (
         f"At the expected share of 1 : {round(1 / prevalence - 1):,}, about {_per_hundred(precision)} pairs "
         "with a probability at least this high interact."
     )
-
-
-def curve_of(model: JobModel) -> OperatingCurve | None:
-    """The operating curve of the model that scored the job, if it is still there and has one."""
-    return model.card.operating if model.card else None
 
 
 def _sentence(which: str, n: int, precision: float | None) -> str:

@@ -12,7 +12,7 @@ from esm2amp_core.workspace import Workspace
 from pages.components.model_words import JobModel, model_of
 from pages.components.page import error_boundary
 from pages.components.pair_details import explain, show_pair
-from pages.components.prevalence import choose_prevalence, show_expected
+from pages.components.prevalence import Expectation, choose_prevalence, curve_of, show_expected
 from pages.components.result_filter import (
     INTERACTING,
     NOT_INTERACTING,
@@ -54,7 +54,7 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         model = model_of(workspace, job)
         chosen = choose_filter(job)
         matching = chosen.apply(frame)
-        prevalence = _expect(job, model, frame, matching, chosen) if job.state.is_finished else None
+        expected = _expect(job, model, frame, matching, chosen) if job.state.is_finished else None
         shown = matching.head(SHOWN_ROWS)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(_shown_words(len(shown), len(matching), len(frame)))
@@ -62,7 +62,7 @@ def _explore(workspace: Workspace, job_id: str) -> None:
                 _offer_explanations(workspace, job)
         selected = _show_table(shown, key=f"table-{job.id}")
         if selected is not None:
-            show_pair(workspace, job, shown.iloc[selected], model, prevalence)
+            show_pair(workspace, job, shown.iloc[selected], expected)
 
 
 def _offer_explanations(workspace: Workspace, job: Job) -> None:
@@ -81,20 +81,23 @@ def _offer_explanations(workspace: Workspace, job: Job) -> None:
 
 def _expect(
     job: Job, model: JobModel, frame: pd.DataFrame, matching: pd.DataFrame, chosen: ResultFilter
-) -> float | None:
+) -> Expectation | None:
     """Ask for the expected share of interacting pairs and say what follows; None where it cannot be used."""
+    curve = curve_of(job, model, frame)
     with st.container(border=True):
         question, answer = st.columns([2, 3], vertical_alignment="center", gap="medium")
         with question:
-            prevalence = choose_prevalence(job, model)
-        if prevalence is not None:
-            low, high = chosen.probabilities(model.threshold)
-            with answer:
-                show_expected(
-                    model, prevalence, n_called=summarise(frame)["interacting"],
-                    n_selected=int(matching["probability"].notna().sum()), low=low, high=high,
-                )  # fmt: skip
-    return prevalence
+            prevalence = choose_prevalence(job, model, curve)
+        if curve is None or prevalence is None:
+            return None
+        low, high = chosen.probabilities(model.threshold)
+        expected = Expectation(curve, prevalence)
+        with answer:
+            show_expected(
+                expected, model.threshold, n_called=summarise(frame)["interacting"],
+                n_selected=int(matching["probability"].notna().sum()), low=low, high=high,
+            )  # fmt: skip
+    return expected
 
 
 def choose_filter(job: Job) -> ResultFilter:
