@@ -39,7 +39,9 @@ MOST_DEATHS = 3
 PATIENCE_SECONDS = 300.0
 """How long a cluster without any living actor is waited for."""
 POLL_SECONDS = 0.5
+KNOCK_SECONDS = 10.0
 PIECE_RESIDUES = 20_000
+"""Of proteins that an actor embeds as one task."""
 _MISSING = "Ray is not installed."
 
 
@@ -128,12 +130,15 @@ class RayEngine:
 
     def _connect(self, address: str) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+        # A cluster of our own is for this machine alone.
+        how = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
-            self._ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR",
-                           include_dashboard=None if address else False)  # fmt: skip
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            _knock(address)
+            self._ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **how)
+        except (RuntimeError, ValueError, OSError, self._ray.exceptions.RayError) as error:
             where = f"The Ray cluster at {address}" if address else "A Ray cluster on this machine"
-            raise UserError(f"{where} cannot be reached: {str(error).splitlines()[0]}",
+            reason = str(error).strip().partition("\n")[0].rstrip(".")
+            raise UserError(f"{where} cannot be reached: {reason}.",
                             hint="Check the address and that the cluster runs (ray status).") from None
 
     def _start(self) -> tuple[Any, Any]:
@@ -275,6 +280,16 @@ def _import_ray() -> Any:
         raise UserError(_MISSING, hint="Install it with `pip install -r requirements-ray.txt`, or choose "
                         "--engine local.") from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError or ValueError where nobody listens: Ray itself would try for minutes.
+
+    ``auto`` is an address, too: of the cluster that runs on this machine.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _pieces(proteins: list[Protein]) -> Iterator[list[Protein]]:

@@ -1,0 +1,84 @@
+"""``esm2amp screen``: what it prints and refuses; the exit codes."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from screen_samples import sequences, write_fasta
+from tiny import make_encoder
+from tiny_bundle import WIDTH, make_bundle
+
+from esm2amp_core.cli.main import main
+from esm2amp_core.screen_files import ScreenFolder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    make_bundle(folder / "bundles" / "starter", make_encoder(folder / "encoder", width=WIDTH))
+    return folder / "bundles"
+
+
+@pytest.fixture
+def esm2amp(models, tmp_path, monkeypatch, capsys):
+    """Run the command in a folder with baits and a library: exit code and what it said."""
+    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    of = sequences(30)
+    write_fasta("library.fasta", of)
+    write_fasta("bait.fasta", {name: of[name] for name in ("P0", "P1")} | {"bad": "MKT"})
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["esm2amp", "screen", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return exit_.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+def test_baits_meet_the_library_and_what_is_left_out_is_told(esm2amp):
+    code, said = esm2amp("--bait", "bait.fasta", "--library", "library.fasta", "-o", "out")
+    assert code == 3 and "57 pairs of 30 proteins scored in out" in said  # P0 with P1 once
+    assert "1 records are not screened" in said and "28 of 30 proteins have fewer than 20 partners" in said
+    assert pd.read_csv("out/left_out.csv")["protein"].tolist() == ["bad"]
+    screen = ScreenFolder(Path("out"))
+    assert set(screen.partners["protein"]) == {"P0", "P1"}
+    assert screen.proteins.set_index("protein")["role"].value_counts().to_dict() == {
+        "bait and library": 2, "library": 28}  # fmt: skip
+
+
+def test_a_protein_is_scored_with_itself_only_if_asked_for(esm2amp):
+    assert esm2amp("--all-vs-all", "library.fasta", "-o", "out")[0] == 0
+    assert ScreenFolder(Path("out")).summary["n_pairs"] == 30 * 29 // 2
+    assert esm2amp("--all-vs-all", "library.fasta", "-o", "with", "--self")[0] == 0
+    screen = ScreenFolder(Path("with"))
+    assert screen.summary["n_pairs"] == 30 * 31 // 2
+    assert (screen.proteins["n_partners"] == 29).all()  # itself is no partner
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--bait", "bait.fasta"], "--bait FILE and --library FILE, or --all-vs-all FILE"),
+    (["--bait", "bait.fasta", "--all-vs-all", "library.fasta"], "not clear what to compare"),
+    ([], "not clear what to compare"),
+    (["--all-vs-all", "ghost.fasta"], "ghost.fasta does not exist"),
+    (["--all-vs-all", "library.fasta", "--top", "0"], "top is 0. Choose 1 to"),
+    (["--all-vs-all", "library.fasta", "--block", "0"], "block pairs is 0"),
+    (["--all-vs-all", "library.fasta", "--engine", "spark"], "no engine 'spark'. Choose local or ray"),
+    (["--all-vs-all", "one.fasta"], "There are no pairs to score. Two different proteins are needed"),
+    (["--all-vs-all", "empty.fasta"], "holds no usable protein"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words):
+    write_fasta("one.fasta", sequences(1))
+    Path("empty.fasta").write_text("")
+    code, said = esm2amp(*arguments, "-o", "out")
+    assert code == 2 and words in said and "Traceback" not in said
+
+
+def test_the_extra_file_and_the_tests_pin_the_same_ray():
+    root = Path(__file__).resolve().parent.parent
+    pins = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]
+    assert (root / "requirements-ray.txt").read_text().splitlines()[-1] in pins
