@@ -132,7 +132,7 @@ def _add_nodes(figure: go.Figure, drawn: Network, proteins: pd.DataFrame) -> Non
             continue
         figure.add_scatter(
             x=drawn.places[at, 0], y=drawn.places[at, 1], mode="markers+text", name=kind,
-            marker={"symbol": symbol, "color": colour,
+            marker={"symbol": symbol, "color": colour, "opacity": 1,
                     "size": 8 + 3 * np.sqrt(np.minimum(drawn.degree[at], LARGEST)),
                     "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
             text=[picture_text(drawn.names[i], limit=18) if drawn.is_named[i] else "" for i in at],

@@ -68,7 +68,7 @@ def background(
                                          NOT_CALLED, "o"), ("baits", ~is_sticky & is_bait, FOR, "s"),
                                         ("sticky", is_sticky, AGAINST, "D")):
         if which.any():
-            axes.scatter(known[x][which], known[y][which], 7, colour, marker, linewidths=0, label=name,
+            axes.scatter(known[x][which], known[y][which], 7, colour, marker=marker, linewidths=0, label=name,
                          rasterized=which.sum() > 5_000)
     for line in known[is_sticky].head(NAMED).itertuples():
         axes.annotate(plain(line.protein), (getattr(line, x), getattr(line, y)), (2, 2),
@@ -94,8 +94,8 @@ def network(drawn: Network, *, width_mm: float = DOUBLE_MM) -> Figure:
                                         ("sticky: high with everything", drawn.is_sticky, AGAINST, "D")):
         if which.any():
             size = 5 + 1.2 * np.minimum(drawn.degree[which], 25)
-            axes.scatter(*drawn.places[which].T, size, colour, marker, linewidths=0.3, edgecolors="white",
-                         zorder=2, label=name)
+            axes.scatter(*drawn.places[which].T, size, colour, marker=marker, linewidths=0.3,
+                         edgecolors="white", zorder=2, label=name)
     for i in np.flatnonzero(drawn.is_named):
         axes.annotate(plain(drawn.names[i]), drawn.places[i], (0, 3), textcoords="offset points",
                       ha="center", fontsize=4.5)

@@ -1,0 +1,259 @@
+"""The Screen page, run by Streamlit without a browser; the worker runs inline."""
+
+import gzip
+import io
+import zipfile
+
+import pandas as pd
+import pytest
+from screen_samples import sequences
+from test_pages import button, metrics, models, sound, visit, words, workspace  # noqa: F401
+
+from esm2amp_core import screen_files as names
+from esm2amp_core.jobs import JobState
+from esm2amp_core.kinds import EXPLAIN, PREDICT
+from esm2amp_core.kinds import SCREEN as KIND
+from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.tasks.worker import run_pending
+from pages.components import screen_downloads
+from pages.components.screen_inputs import ALL
+
+HOSTILE = "<img/src=x/onerror=alert(1)>**b**$x$"
+TABS = ["Best hits", "Network", "All scores", "Proteins", "Files and settings"]
+
+
+def fasta(proteins):
+    return "".join(f">{name}\n{text}\n" for name, text in proteins.items())
+
+
+BAITS = sequences(2, seed=1, prefix="bait")
+LIBRARY = {HOSTILE: sequences(1, seed=3)["P0"], **sequences(29, seed=2, prefix="L")}
+
+
+@pytest.fixture
+def job(workspace):  # noqa: F811
+    """A finished screen of 2 baits against 30 proteins."""
+    return screen(workspace, fasta(LIBRARY), fasta(BAITS))
+
+
+def screen(workspace, library, bait="", **options):  # noqa: F811
+    asked = workspace.submit_screen(library.encode(), bait.encode(), title=f"Screen {HOSTILE}", **options)
+    run_pending(workspace)
+    done = workspace.jobs.get(asked.id)
+    assert done.state == JobState.DONE, done.error
+    return done
+
+
+def at(job, tab=""):
+    """The page of a job, with one of its tabs open."""
+    app = visit("screen", job=job.id)
+    if tab:
+        app.session_state["screen-section"] = tab
+        sound(app.run())
+    return app
+
+
+def paste(app, **texts):
+    for name, text in texts.items():
+        app.text_area(key=f"screen-{name}").set_value(text)
+    return sound(app.run())
+
+
+def folder_of(workspace, job):  # noqa: F811
+    return ScreenFolder(workspace.screen_folder(job.id))
+
+
+# ---------------------------------------------------------------- before it starts
+
+
+def test_pasted_baits_and_library_become_a_job_with_its_own_address(workspace):  # noqa: F811
+    app = paste(visit("screen"), Baits=fasta(BAITS), Library=fasta(LIBRARY))
+    assert {"Baits": "2", "Library": "30", "Pairs": "60", "Left out": "0"}.items() <= metrics(app).items()
+    button(app, "Screen 60 pairs").click()
+    sound(app.run())
+    (job,) = workspace.jobs.list(kind=KIND)
+    assert app.query_params["job"] == job.id and "Waiting" in words(app)
+    run_pending(workspace)
+    assert [tab.label for tab in at(job).tabs] == TABS
+    assert folder_of(workspace, job).summary["n_pairs"] == 60
+
+
+def test_all_against_all_takes_one_file_and_counts_each_pair_once(workspace):  # noqa: F811
+    app = visit("screen")
+    app.segmented_control(key="screen-kind").set_value(ALL)
+    app = paste(app.run(), Proteins=fasta(LIBRARY))
+    assert metrics(app)["Proteins"] == "30" and metrics(app)["Pairs"] == str(30 * 29 // 2)
+    assert "Baits" not in metrics(app)
+
+
+def test_what_is_left_out_is_named_before_it_starts(workspace):  # noqa: F811
+    bad = {"short": "MK", "odd": "MKT1KKKKKKKKK", "twin": LIBRARY["L1"], "long": "A" * 2701}
+    library = fasta(LIBRARY | bad)
+    app = paste(visit("screen"), Baits=fasta(BAITS), Library=library)
+    assert metrics(app)["Left out"] == "3" and metrics(app)["Library"] == "30"
+    table = next(frame.value for frame in app.dataframe if "problem" in frame.value)
+    assert set(table["protein"]) == set(bad)
+    assert table.set_index("protein").loc["twin", "screened_as"] == "L1"
+    assert table["problem"].str.len().min() > 10
+    assert "at most 2,700" in table.set_index("protein").loc["long", "problem"]
+
+
+def test_a_missing_half_is_asked_for_and_nonsense_is_refused_in_words(workspace):  # noqa: F811
+    app = paste(visit("screen"), Library=fasta(LIBRARY))
+    button(app, "Check these proteins").click()
+    assert "at least one bait" in words(sound(app.run()))
+    app = paste(app, Baits="these are no sequences")
+    assert app.error and "pasted baits" in app.error[0].value.replace("\\", "")
+    assert not [found for found in app.button if found.label.startswith("Screen")]
+
+
+def test_uploaded_files_may_be_packed(workspace):  # noqa: F811
+    app = visit("screen")
+    app.segmented_control(key="screen-way").set_value("Upload files")
+    sound(app.run())
+    app.file_uploader[0].upload("mine.fasta", fasta(BAITS).encode(), "text/plain")
+    app.file_uploader[1].upload("proteome.fasta.gz", gzip.compress(fasta(LIBRARY).encode()),
+                                "application/gzip")
+    assert metrics(sound(app.run()))["Pairs"] == "60"
+    assert app.text_input[0].value == "mine against proteome"
+
+
+@pytest.mark.parametrize(("kind", "n_pairs"), [("Baits against a library", 54), (ALL, 190)])
+def test_the_example_is_ready_in_one_click(workspace, kind, n_pairs):  # noqa: F811
+    app = visit("screen")
+    app.segmented_control(key="screen-kind").set_value(kind)
+    app.segmented_control(key="screen-way").set_value("Try an example")
+    sound(app.run())
+    assert metrics(app)["Pairs"] == str(n_pairs) and not button(app, f"Screen {n_pairs} pairs").disabled
+
+
+def test_a_time_is_promised_only_after_a_screen_of_that_size(workspace, job):  # noqa: F811
+    app = paste(visit("screen"), Baits=fasta(BAITS), Library=fasta(LIBRARY))
+    assert "judging from 1 earlier screen" in words(app)
+    app = paste(app, Baits=fasta({"one": BAITS["bait0"]}), Library=fasta({"L1": LIBRARY["L1"]}))
+    assert "the time is not known" in words(app)
+
+
+# ---------------------------------------------------------------- its results
+
+
+def test_the_numbers_are_those_of_the_screen(workspace, job):  # noqa: F811
+    app, summary = at(job), folder_of(workspace, job).summary
+    assert metrics(app)["Pairs scored"] == "60" and metrics(app)["Baits × library"] == "2 × 30"
+    assert metrics(app)["Called interacting"].startswith(f"{summary['n_called']} (")
+    assert "standard deviations" in words(app) and "sticky" in words(app)
+
+
+def test_hits_are_ordered_by_score_by_z_and_by_bait(workspace, job):  # noqa: F811
+    hits, app = folder_of(workspace, job).hits, at(job)
+    assert app.dataframe[0].value["probability"].tolist() == sorted(hits["probability"], reverse=True)
+    app.segmented_control(key="screen-order").set_value("Highest z")
+    z = sound(app.run()).dataframe[0].value["z"]
+    assert z.is_monotonic_decreasing and len(z) == 60
+    app.segmented_control(key="screen-order").set_value("Best partners of each")
+    partners = sound(app.run()).dataframe[0].value
+    assert partners.groupby("protein_a")["rank"].apply(list).tolist() == [list(range(1, 21))] * 2
+
+
+def test_hits_are_found_by_part_of_a_name(workspace, job):  # noqa: F811
+    app = at(job)
+    app.text_input(key="screen-protein").set_value("L17")
+    shown = sound(app.run()).dataframe[0].value
+    assert len(shown) == 2 and set(shown["protein_b"]) == {"L17"}
+    app.text_input(key="screen-protein").set_value("onerror=alert")
+    assert len(sound(app.run()).dataframe[0].value) == 2
+    app.text_input(key="screen-protein").set_value("[(")
+    assert sound(app.run()).dataframe[0].value.empty
+
+
+def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):  # noqa: F811
+    app = at(job)
+    assert button(app, "Explain the selected hits").disabled
+    best = app.dataframe[0].value.iloc[[0, 2]].reset_index(drop=True)
+    key = f"hits-{job.id}-Highest probability"
+    app.session_state[key] = {"selection": {"rows": [0, 2], "columns": [], "cells": []}}
+    sound(app.run())
+    button(app, "Explain 2 hits").click()
+    sound(app.run())
+    (explained,), (scored,) = workspace.jobs.list(kind=EXPLAIN), workspace.jobs.list(kind=PREDICT)
+    assert app.query_params["job"] == explained.id and explained.params["source"] == scored.id
+    run_pending(workspace)
+    found = workspace.results(scored.id).frame
+    assert all((found[side] == best[side]).all() for side in ("protein_a", "protein_b"))
+    # Screened or predicted, a pair has one score.
+    assert found["probability"].tolist() == pytest.approx(best["probability"].tolist(), abs=1e-5)
+    assert found["screen_z"].astype(float).tolist() == pytest.approx(best["z"].tolist(), abs=1e-3)
+    assert workspace.jobs.get(explained.id).state == JobState.DONE
+
+
+@pytest.mark.parametrize("tab", TABS[1:4])
+def test_every_picture_is_drawn_and_offered_as_a_file(workspace, job, tab):  # noqa: F811
+    app = at(job, tab)
+    assert not app.error and app.get("plotly_chart")
+    assert {found.label for found in app.download_button} >= {"CSV", "XLSX", "SVG", "PNG"}
+
+
+def test_the_network_has_as_many_hits_as_asked_for(workspace, job):  # noqa: F811
+    app = at(job, "Network")
+    app.slider[0].set_value(7)
+    sound(app.run())
+    figure = app.get("plotly_chart")[0]
+    assert str(figure.proto).count("probability 0.") == 7
+
+
+def test_a_protein_is_marked_by_part_of_its_name(workspace, job):  # noqa: F811
+    app = at(job, "Proteins")
+    app.text_input(key="screen-marked").set_value("bait1")
+    assert not sound(app.run()).error
+    app.text_input(key="screen-marked").set_value("bait")
+    assert "2 proteins match" in words(sound(app.run()))
+
+
+def test_a_screen_of_too_few_for_z_says_so(workspace):  # noqa: F811
+    few = screen(workspace, fasta(dict(list(LIBRARY.items())[:4])))
+    app = at(few, "Network")
+    app.segmented_control(key="screen-network-by").set_value("rank_by_z")
+    assert "No pair has a z" in words(sound(app.run()))
+    assert "z" in at(few).dataframe[0].value
+
+
+def test_every_file_can_be_taken_away(workspace, job):  # noqa: F811
+    screened = folder_of(workspace, job)
+    app = at(job, "Files and settings")
+    labels = {found.label.replace("\\", "") for found in app.download_button}
+    assert {"All 60 pairs (Parquet)", "All 60 pairs (CSV, gzipped)"} <= labels and len(labels) == 11
+    table = pd.read_parquet(io.BytesIO(screen_downloads._parquet(screened)))
+    text = pd.read_csv(io.BytesIO(gzip.decompress(screen_downloads._csv(screened))), dtype={0: str, 1: str})
+    assert len(table) == len(text) == 60 and table["protein_b"].tolist() == text["protein_b"].tolist()
+    assert HOSTILE in set(table["protein_b"])
+    with zipfile.ZipFile(io.BytesIO(screen_downloads._zipped(screened.folder))) as archive:
+        assert set(archive.namelist()) == {*screen_downloads.TABLES, names.SUMMARY, names.MANIFEST}
+
+
+# ---------------------------------------------------------------- jobs that are not done, or not whole
+
+
+def test_a_damaged_screen_is_told_in_words(workspace, job):  # noqa: F811
+    (workspace.screen_folder(job.id) / names.HITS).unlink()
+    assert "missing or damaged" in at(job).error[0].value.replace("\\", "")
+    (workspace.screen_folder(job.id) / names.SUMMARY).unlink()
+    assert "missing" in at(job).error[0].value
+
+
+def test_a_cancelled_screen_says_so_and_shows_no_results(workspace):  # noqa: F811
+    asked = workspace.submit_screen(fasta(LIBRARY).encode())
+    workspace.jobs.cancel(asked.id)
+    app = at(asked)
+    assert "cancelled" in words(app) and not app.tabs
+
+
+def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):  # noqa: F811
+    assert any(HOSTILE in link.label.replace("\\", "").replace("\u2060", "")
+               for link in visit("screen").main.page_link)
+    app = visit("jobs")
+    app.menu_button(key=f"actions-{job.id}").click("Open")
+    assert HOSTILE in app.run().title[0].value.replace("\\", "").replace("\u2060", "")
+
+
+def test_a_job_of_another_page_leads_there(workspace):  # noqa: F811
+    assert "There is no job" in visit("screen", job="nonsense").error[0].value
