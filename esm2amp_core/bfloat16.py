@@ -20,7 +20,7 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def linear(
-    weight: Tensor, bias: Tensor, dtype: torch.dtype, *, relu: bool = False
+    weight: Tensor, bias: Tensor, dtype: torch.dtype, activation: str = "none"
 ) -> Callable[[Tensor], Tensor]:
     """A linear layer for inference whose weights are brought into the form of the product once.
 
@@ -29,8 +29,8 @@ def linear(
     weight, bias : Tensor, shape=(M, K) and (M,)
     dtype : torch.dtype
         Of input, weights and output; sums are float32 in any case.
-    relu : bool
-        Also zero what is negative.
+    activation : str
+        What follows: ``none``, ``relu`` or ``gelu`` (the exact one).
 
     Returns
     -------
@@ -42,8 +42,7 @@ def linear(
         # oneDNN otherwise reorders a bfloat16 matrix in every call: a tenth to a quarter of the time.
         # The operators are those that torch.compile puts in the place of a linear layer.
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-        activation = "relu" if relu else "none"
-        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, activation, [], "")
-    if relu:
-        return lambda x: F.linear(x, weight, bias).relu_()
-    return lambda x: F.linear(x, weight, bias)
+        how = "none" if activation == "gelu" else ""  # oneDNN's name for the exact one
+        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, activation, [], how)
+    follow = {"none": lambda x: x, "relu": torch.relu_, "gelu": F.gelu}[activation]
+    return lambda x: follow(F.linear(x, weight, bias))

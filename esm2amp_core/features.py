@@ -15,8 +15,8 @@ N_SEGMENTS = 10
 SEGMENTS = tuple(f"segment{i}" for i in range(N_SEGMENTS))
 POOLED_TOKENS = ("cls", "eos", "mean", *SEGMENTS)
 """Rows of a pooled protein, in order."""
-POOLING_VERSION = 1
-"""Raise it when `pool_protein` gives other numbers, so that cached features are made again."""
+POOLING_VERSION = 2
+"""Raise it when encoder or `pool_protein` give other bits, so that cached features are made again."""
 
 
 @dataclass(frozen=True)

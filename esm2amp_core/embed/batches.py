@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-MAX_PADDING = 0.25
-"""Share of a batch that may be padding."""
-FREE_PADDING = 512
-"""Padding tokens that are always accepted: they cost less than another batch."""
-
 
 class BatchQueue:
-    """Hands out sequences longest first, in batches under a token budget that counts padding.
+    """Hands out sequences longest first, in batches under a token budget.
 
     The longest come first, so that too little memory shows at once and not at the end.
 
@@ -21,7 +16,7 @@ class BatchQueue:
     sequences : iterable of str
         Distinct sequences.
     token_budget : int
-        Rows times longest row of a batch, cls and eos included. One sequence alone may exceed it.
+        Tokens of a batch, cls and eos included. One sequence alone may exceed it.
     """
 
     def __init__(self, sequences: Iterable[str], token_budget: int) -> None:
@@ -35,16 +30,16 @@ class BatchQueue:
     def take(self) -> list[str]:
         """The next batch, longest first."""
         batch = [self._waiting.popleft()]
-        longest, padding = len(batch[0]) + 2, 0
-        while self._waiting:
-            tokens = longest * (len(batch) + 1)
-            padding += longest - len(self._waiting[0]) - 2
-            if tokens > self._budget or padding > max(FREE_PADDING, MAX_PADDING * tokens):
-                break
+        tokens = _tokens(batch)
+        while self._waiting and (tokens := tokens + _tokens([self._waiting[0]])) <= self._budget:
             batch.append(self._waiting.popleft())
         return batch
 
     def halve(self, batch: list[str]) -> None:
         """Take back a batch of several that did not fit into memory; later ones are half as large."""
         self._waiting.extendleft(reversed(batch))
-        self._budget = len(batch) // 2 * (len(batch[0]) + 2)
+        self._budget = _tokens(batch[: len(batch) // 2])
+
+
+def _tokens(batch: list[str]) -> int:
+    return sum(len(sequence) + 2 for sequence in batch)

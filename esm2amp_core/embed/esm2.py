@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from esm2amp_core.embed.batches import BatchQueue
 from esm2amp_core.embed.hardware import TOKEN_BUDGETS, choose_device, choose_precision, is_out_of_memory
 from esm2amp_core.embed.loading import read_model
 from esm2amp_core.embed.model_folder import content_revision, find_model, read_config, weight_files
+from esm2amp_core.embed.packed import PackedEsm
 from esm2amp_core.errors import EncoderError, SequenceError, UserError
 from esm2amp_core.sequences import Protein
 
@@ -38,7 +40,7 @@ class Esm2Embedder:
     max_residues : int
         Longer chains are refused. Those beyond 1,022 run, but ESM-2 was not trained on them.
     token_budget : int
-        Tokens of one batch, padding included.
+        Tokens of one batch.
     """
 
     def __init__(self, model: EsmModel, *, name: str, revision: str, max_residues: int = 2700) -> None:
@@ -177,8 +179,8 @@ class Esm2Embedder:
             batch = queue.take()
             states = self._compute(batch)
             if states is not None:
-                for sequence, padded in zip(batch, states, strict=True):
-                    yield sequence, _checked(padded[: len(sequence) + 2])
+                for sequence, found in zip(batch, states, strict=True):
+                    yield sequence, _checked(found)
             elif len(batch) > 1:
                 queue.halve(batch)
             else:
@@ -187,17 +189,17 @@ class Esm2Embedder:
                     hint="Close other programs, use a machine with more memory, or submit one domain of it.",
                 )
 
-    def _compute(self, batch: list[str]) -> np.ndarray | None:
-        """States (B, T, D) of a batch, or None if memory is too short for it."""
-        ids, mask = encode(batch)
+    @cached_property
+    def _forward(self) -> PackedEsm:
+        return PackedEsm(self._model)
+
+    def _compute(self, batch: list[str]) -> list[np.ndarray] | None:
+        """States (L + 2, D) of each sequence of a batch, or None if memory is too short for it."""
+        lengths = [len(sequence) + 2 for sequence in batch]
+        ids = np.concatenate([encode([sequence])[0][0] for sequence in batch])
         try:
-            with torch.inference_mode():
-                # The mask also tells token_dropout how long each sequence is; all ones say nothing.
-                states = self._model(
-                    input_ids=torch.from_numpy(ids).to(self.device),
-                    attention_mask=None if mask.all() else torch.from_numpy(mask).to(self.device),
-                ).last_hidden_state
-                return states.float().cpu().numpy()
+            states = self._forward(torch.from_numpy(ids).to(self.device), lengths)
+            return np.split(states.cpu().numpy(), np.cumsum(lengths)[:-1])
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -83,7 +83,7 @@ class _Layer:
         self.norm1, self.norm2, self._heads = layer.norm1, layer.norm2, attention.heads
         self.project = linear(attention.in_proj_weight, attention.in_proj_bias, dtype)
         self.mix = _Summand(attention.out_proj, dtype)
-        self.widen = linear(layer.linear1.weight, layer.linear1.bias, dtype, relu=True)
+        self.widen = linear(layer.linear1.weight, layer.linear1.bias, dtype, "relu")
         self.narrow = _Summand(layer.linear2, dtype)
 
     def attend(self, projected: Tensor) -> Tensor:
