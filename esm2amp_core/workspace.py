@@ -201,11 +201,14 @@ class Workspace:
         PairError
             If it has no such row.
         """
-        return self._submit(by_residue(self.jobs, job_id, row))
+        return self._submit(self.by_residue(job_id, row))
 
-    def explained_by_residue(self, job_id: str, row: int) -> Job | None:
-        """The newest job that `explain_by_residue` queued for a pair, whatever became of it."""
-        asked = by_residue(self.jobs, job_id, row)
+    def by_residue(self, job_id: str, row: int) -> Submission:
+        """What `explain_by_residue` asks for; `find` tells whether it was asked before."""
+        return by_residue(self.jobs, job_id, row)
+
+    def find(self, asked: Submission) -> Job | None:
+        """The newest job that asked for the same, whatever became of it; None if there is none."""
         return self.jobs.find_equal(asked.kind, asked.params.to_json(), asked.pairs,
                                     owner=self.settings.owner, states=tuple(JobState))
 

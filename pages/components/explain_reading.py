@@ -109,7 +109,7 @@ def residue_job_of(
     """The job that went, or goes, or shall go down to the residues of a pair; None for a mean."""
     if chosen in GROUPS or RESIDUES in folder.methods:
         return None
-    return workspace.explained_by_residue(job.id, int(chosen))
+    return workspace.find(_residue_question(workspace, job.id, int(chosen)))
 
 
 def _by_residue(
@@ -165,3 +165,9 @@ def _sequences(_workspace: Workspace, job_id: str, names: tuple[str, str]) -> tu
     """Of a pair; a job's id cannot be guessed and belongs to one owner."""
     proteins = _workspace.inputs(job_id).proteins
     return tuple(proteins[name].sequence for name in names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl="10m")
+def _residue_question(_workspace: Workspace, job_id: str, row: int) -> object:
+    """What `Workspace.find` takes: a page asks it several times, and reading the input of a job is slow."""
+    return _workspace.by_residue(job_id, row)
