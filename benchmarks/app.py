@@ -16,12 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import wrap
@@ -209,8 +211,18 @@ def measure(workspace: Workspace, jobs: dict[str, str], options: argparse.Namesp
         look_at_jobs(person, options.visits)
         paste_pairs(person, workspace, options.pairs, options.proteins, options.visits)
         memory = peak_memory_mb(person.server)
+    stop_worker(workspace)
     return {"past_jobs": n_past, "server_peak_mb": round(memory),
             "waits": {name: asdict(waits) for name, waits in person.waits.items()}}  # fmt: skip
+
+
+def stop_worker(workspace: Workspace) -> None:
+    """End the worker that the app has started: it must not write to a folder that goes."""
+    while (holder := workspace.seat.holder()) is not None:
+        if holder.pid:
+            with suppress(ProcessLookupError):
+                os.kill(holder.pid, signal.SIGTERM)
+        time.sleep(0.2)
 
 
 def server_pid(port: int) -> int:
