@@ -240,11 +240,17 @@ def test_a_damaged_screen_is_told_in_words(workspace, job):  # noqa: F811
     assert "missing" in at(job).error[0].value
 
 
-def test_a_cancelled_screen_says_so_and_shows_no_results(workspace):  # noqa: F811
-    asked = workspace.submit_screen(fasta(LIBRARY).encode())
+def test_a_cancelled_screen_says_so_and_can_be_started_again(workspace):  # noqa: F811
+    asked = workspace.submit_screen(fasta(LIBRARY).encode(), fasta(BAITS).encode(), top=7)
     workspace.jobs.cancel(asked.id)
     app = at(asked)
     assert "cancelled" in words(app) and not app.tabs
+    button(app, "Start it again").click()
+    sound(app.run())
+    again = workspace.jobs.get(app.query_params["job"])
+    assert again.id != asked.id and again.params == asked.params and again.title == asked.title
+    run_pending(workspace)
+    assert len(at(again).dataframe[0].value) == 7
 
 
 def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):  # noqa: F811
