@@ -90,6 +90,8 @@ def take_pictures(
         page.get_by_text("inside an annotated region").first.wait_for(timeout=JOB_MILLISECONDS)
         page.locator(".js-plotly-plot").first.wait_for()
         keep("regions")
+    screen(page, address)
+    keep("screen")
     page.goto(f"{address}/jobs")
     page.get_by_text("Submitted").wait_for()
     keep("jobs")
@@ -109,6 +111,17 @@ def explain(page: Page) -> None:
     page.get_by_role("tab", name="Attention").wait_for(timeout=JOB_MILLISECONDS)
     page.goto(f"{page.url}&token=A.segment3")
     page.get_by_role("tab", name="Attention").wait_for()
+
+
+def screen(page: Page, address: str) -> None:
+    """Compare the proteins of the example with each other, and open the network of the best hits."""
+    page.goto(f"{address}/screen")
+    page.get_by_role("radio", name="All against all").click()
+    page.get_by_role("radio", name="Try an example").click()
+    page.get_by_role("button", name="Screen 190 pairs").click()
+    page.wait_for_url("**/screen?job=*")
+    page.get_by_role("tab", name="Network").click(timeout=JOB_MILLISECONDS)
+    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for()
 
 
 def show_whole_page(page: Page) -> None:

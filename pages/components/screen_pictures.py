@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STILL = {"displayModeBar": False}
 MOVING = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-FIRST_EDGES = 150
+FIRST_EDGES, FEWEST_EDGES = 150, 20
 ORDERS = {"rank_by_score": "Highest probability", "rank_by_z": "Highest z"}
 VIEWS = {SPREAD: "Mean against spread", RANK: "Ranked by mean"}
 TOP_STICKY = 200
@@ -61,8 +61,9 @@ def show_network(job: Job, screen: ScreenFolder) -> None:
         st.info("No pair has a z: the proteins met too few partners.")
         return
     most = min(n_hits, VIEW_EDGES)
-    n_edges = most if most == 1 else how_many.slider("Hits shown", 1, most, min(FIRST_EDGES, most),
-                                                     key=f"screen-edges-{rank}")
+    # A fifth of the hits at first: with all of a small screen, everything would be tied to everything.
+    first = min(FIRST_EDGES, max(most // 5, min(most, FEWEST_EDGES)))
+    n_edges = most if most == 1 else how_many.slider("Hits shown", 1, most, first, key=f"screen-edges-{rank}")
     drawn, edges = network_of(screen, n_edges, rank), screen.edges(n_edges, by=rank)
     st.plotly_chart(network(drawn, edges, screen.proteins), key="screen-network", config=MOVING,
                     alt="Network of the best hits")
