@@ -67,7 +67,17 @@ class ScreenFolder:
         JobError
             If it cannot be read, or a newer program wrote it.
         """
-        return self._json(MANIFEST)
+        values = self._json(MANIFEST)
+        kinds = {"block": int, "file": str, "rows": int, "sha256": str}
+        try:
+            sound = isinstance(values["screened"]["pairs"], int) and all(
+                isinstance(part[name], kind) for part in values["parts"] for name, kind in kinds.items()
+            )
+        except (KeyError, TypeError):
+            sound = False
+        if not sound:
+            raise unreadable(self.folder / MANIFEST)
+        return values
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -124,8 +134,11 @@ class ScreenFolder:
         Raises
         ------
         JobError
-            If a part is missing or is not as it was written.
+            If the screen is not finished, or a part is missing or not as it was written.
         """
+        if sum(part["rows"] for part in self.manifest["parts"]) != self.manifest["screened"]["pairs"]:
+            raise JobError("The screen is not finished.",
+                           hint="Run it again into the same folder: it goes on.")
         for part in self.manifest["parts"]:
             yield read_part(self.part_path(part), part["sha256"])
 
@@ -201,8 +214,9 @@ def read_part(path: Path, sha256: str) -> pa.Table:
 
 def unreadable(path: Path) -> JobError:
     """What is said of a file of a screen that is missing or not as it was written."""
+    kept = "Run the screen again into the same folder: what is whole is kept."
     return JobError(f"{path.name} of the screen is missing or damaged.",
-                    hint="Run the screen again into the same folder: what is whole is kept.")
+                    hint="Run the screen into a new folder." if path.name == MANIFEST else kept)
 
 
 def _decoded(table: pa.Table) -> pa.Table:

@@ -17,12 +17,14 @@ from tiny_bundle import WIDTH, make_bundle
 
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.features import FEATURE_SETS, POOLED_TOKENS, ProteinFeatures
 from esm2amp_core.pairs import read_pairs
 from esm2amp_core.predictor import Predictor
-from esm2amp_core.progress import Cancelled
+from esm2amp_core.progress import Cancelled, silent
 from esm2amp_core.screen_files import HIT_COLUMNS, HITS, MANIFEST, PARTS, ScreenFolder
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening.engines import LocalEngine
+from esm2amp_core.screening.features import feature_file
 from esm2amp_core.screening.network import NAMESPACE
 from esm2amp_core.screening.running import ScreenOptions, run_screen
 from esm2amp_core.settings import Settings
@@ -247,6 +249,32 @@ def test_names_that_look_like_formulas_or_markup_come_back_as_they_were(predicto
     assert ElementTree.parse(tmp_path / "s" / "network.graphml")
     assert any("No protein has 20 partners" in note for note in made.summary["notes"])
     assert made.hits["z"].isna().all() and made.edges(by="rank_by_z").empty
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda values: values | {"format": 2}, "has format 2; this program reads 1"),
+    (lambda values: values | {"parts": [{"block": 0}]}, "damaged. Run the screen into a new folder"),
+    (lambda values: values | {"parts": None}, "manifest.json of the screen is missing or damaged"),
+    (lambda values: values | {"parts": values["parts"][1:]}, "is not finished. Run it again"),
+    (lambda values: [], "manifest.json of the screen is missing or damaged"),
+])  # fmt: skip
+def test_a_manifest_that_tells_something_else_is_not_believed(screen, tmp_path, change, words):
+    values = change(json.loads((screen.folder / MANIFEST).read_text()))
+    (tmp_path / MANIFEST).write_text(json.dumps(values))
+    with pytest.raises(JobError, match=words):
+        list(ScreenFolder(tmp_path).parts())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="The system has no full disk to try.")
+def test_a_full_disk_is_told(everything, tmp_path):
+    def embed(proteins, report):
+        digests = tuple(protein.digest for protein in proteins)
+        return ProteinFeatures(digests, np.zeros((len(digests), len(POOLED_TOKENS), 400), np.float32)), {}
+
+    (tmp_path / ".features.f32").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="No space left.*goes on"):
+        with feature_file(tmp_path, everything.proteins, FEATURE_SETS["segments"], embed, 10, silent):
+            pass
 
 
 def test_no_more_than_a_block_of_pairs_is_read_at_a_time(screen):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from esm2amp_core.embed.pooled import STAGE
+from esm2amp_core.errors import UserError
 from esm2amp_core.features import FeatureSet, ProteinFeatures
 from esm2amp_core.progress import Report
 from esm2amp_core.sequences import Protein
@@ -59,15 +60,19 @@ def feature_file(
     total = sum(len(protein.sequence) for protein in proteins)
     try:
         n_kept, shape, done = 0, (len(feature_set.tokens), 0), 0
-        with path.open("wb") as file:
-            for start in range(0, len(proteins), chunk_size):
-                chunk = proteins[start : start + chunk_size]
-                features, failed = embed(chunk, partial(_report_part, report, done, total))
-                done += sum(len(protein.sequence) for protein in chunk)
-                failures |= failed
-                values = features.select(feature_set)
-                file.write(np.ascontiguousarray(values, np.float32).tobytes())
-                n_kept, shape = n_kept + len(values), values.shape[1:]
+        try:
+            with path.open("wb") as file:
+                for start in range(0, len(proteins), chunk_size):
+                    chunk = proteins[start : start + chunk_size]
+                    features, failed = embed(chunk, partial(_report_part, report, done, total))
+                    done += sum(len(protein.sequence) for protein in chunk)
+                    failures |= failed
+                    values = features.select(feature_set)
+                    file.write(np.ascontiguousarray(values, np.float32).tobytes())
+                    n_kept, shape = n_kept + len(values), values.shape[1:]
+        except OSError as error:
+            raise UserError(f"The features cannot be kept in {path}: {error.strerror or error}.",
+                            hint="Free some space there; run again, and it goes on.") from None
         yield FeatureFile(path, (n_kept, *shape)), failures
     finally:
         path.unlink(missing_ok=True)

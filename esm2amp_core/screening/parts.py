@@ -75,8 +75,7 @@ class PartStore:
         try:
             (self.folder / PARTS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.folder} cannot be used: {error.strerror or error}.",
-                            hint="Name a folder of your own.") from None
+            raise _unwritable(self.folder, error) from None
         (self.folder / SUMMARY).unlink(missing_ok=True)  # until the tables are those of this run
         for remains in [*self.folder.glob(".*.part.*"), *self.folder.glob(f"{PARTS}/.*.part.*")]:
             remains.unlink()  # of a run that was killed while it wrote them
@@ -108,8 +107,11 @@ class PartStore:
             pq.write_table(table, unfinished, compression="zstd", use_dictionary=["protein_a", "protein_b"])
             digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
         part = {"block": block.number, "file": path.name, "rows": len(table), "sha256": digest}
-        with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(part) + "\n")
+        try:
+            with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(json.dumps(part) + "\n")
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
         self._finished[block.number] = part
 
     def read(self, number: int) -> BlockScores:
@@ -189,6 +191,11 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     if differing:
         raise UserError(f"{folder} holds a screen of something else: {'; '.join(differing)}.",
                         hint="Name another folder, or run the screen as it was begun.")
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"{folder} cannot be written: {error.strerror or error}.",
+                     hint="Check its permissions and the free space; run again, and it goes on.")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
