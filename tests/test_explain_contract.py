@@ -1,5 +1,6 @@
 """What every explainer owes, whichever it is and whichever classifier it explains."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -10,11 +11,15 @@ from model_samples import every_architecture
 from numpy.testing import assert_allclose
 from surrogate_samples import add_forest, add_network, saved_subject
 
+from esm2amp_core.bundles import file_digest
 from esm2amp_core.explain import EXPLAINERS, resolve
 from esm2amp_core.explain.base import Explainer, ExplainSettings
+from esm2amp_core.explain.running import choose_methods
 from esm2amp_core.explain.subject import Subject
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.models import ARCHITECTURES
+from esm2amp_core.surrogates.card import CARD, place_of
+from esm2amp_core.surrogates.surrogate import FOREST_FILE
 
 every_method = pytest.mark.parametrize("method", EXPLAINERS)
 SETTINGS = ExplainSettings(coalitions=800)
@@ -69,6 +74,24 @@ def test_every_method_has_words_and_code():
     assert list(EXPLAINERS) == list(METHODS)
     for method in EXPLAINERS:
         assert issubclass(resolve(method), Explainer) and resolve(method).method == method
+
+
+@pytest.mark.parametrize("harm", ["cut", "forged", "gone"])
+def test_a_damaged_second_model_is_a_reason_and_stops_no_other_method(tmp_path, harm):
+    subject = saved_subject(tmp_path / "tiny")
+    add_forest(subject)
+    folder = place_of("ae_rf", tmp_path / "tiny")
+    forest, card = folder / FOREST_FILE, folder / CARD
+    forest.write_bytes(forest.read_bytes()[:-100])
+    if harm == "forged":  # the card vouches for what is there
+        known = json.loads(card.read_text())
+        known["checksums"][FOREST_FILE] = file_digest(forest)
+        card.write_text(json.dumps(known))
+    elif harm == "gone":
+        forest.unlink()
+    able, unable = choose_methods(subject, ["attention", "tree_shap", "gini"])
+    assert able == ["attention"] and set(unable) == {"tree_shap", "gini"}
+    assert all(FOREST_FILE in reason and reason.endswith(".") for reason in unable.values())
 
 
 @every_method

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from esm2amp_core.errors import BundleError
 from esm2amp_core.explain.base import Explainer
 from esm2amp_core.explain.subject import PairFeatures, Subject
 from esm2amp_core.progress import Report
@@ -30,8 +31,14 @@ class SecondModelExplainer(Explainer):
 
     @classmethod
     def why_not(cls, subject: Subject) -> str:
-        """See `Explainer.why_not`."""
-        return why_unusable(cls.kind, subject.bundle)
+        """See `Explainer.why_not`; its files are opened too, so that a damaged one stops no other method."""
+        if reason := why_unusable(cls.kind, subject.bundle):
+            return reason
+        try:
+            load_surrogate(cls.kind, subject.bundle)
+        except BundleError as error:
+            return str(error)
+        return ""
 
     @cached_property
     def surrogate(self) -> ForestSurrogate | NetworkSurrogate:
