@@ -260,6 +260,7 @@ def test_types_have_one_spelling_and_must_exist():
     for text in ("Active_site", "ACTIVE_SITE", "active  site"):
         assert canonical_type(text) == "Active site"
     assert canonical_type("Ptm") == "PTM"
+    assert canonical_type("ALL") not in ("ALL", "All")  # else one type could be taken for the union
     annotations = make_annotations(("P1", "Domain", 1, 2))
     assert check_types(["domain"], annotations) == ("Domain",)
     with pytest.raises(AnnotationError, match="no region of type 'Motif'"):

@@ -19,6 +19,7 @@ from esm2amp_core.figures.region_numbers import (
     lanes,
     p_words,
     position_table,
+    signed,
     type_colours,
     with_all,
 )
@@ -157,7 +158,13 @@ def test_positions_are_ten_places_and_chance():
     assert len(top) == 10 and ENDS not in set(top["type"])
     figure = position_plot(top, low, "residue")
     assert figure.data[0].name == "top residues" and list(figure.data[0].y) == list(range(10, 20))
-    assert figure.layout.shapes[0].y0 == 10
+    chance = figure.data[2]
+    assert chance.name == "chance" and list(chance.y) == [10, 10] and list(chance.x) == [1, 10]
+    assert not figure.layout.annotations  # in the legend, where no interval runs through the word
+
+
+def test_a_difference_has_a_minus_as_long_as_its_plus():
+    assert [signed(value) for value in (-12.34, 0.0, 3.96)] == ["−12.3", "+0.0", "+4.0"]
 
 
 def track(regions, side="A", low=()):

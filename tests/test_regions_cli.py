@@ -77,6 +77,22 @@ def test_it_writes_what_can_be_worked_out_by_hand(esm2amp):
     assert issues["value"].tolist() == ["Domain 50-200"] and issues["remedy"].notna().all()
 
 
+def test_annotations_of_other_proteins_are_refused_with_both_names(esm2amp):
+    Path("other.csv").write_text("protein,type,start,end\nP99999,Domain,1,5\n")
+    code, _, err = esm2amp("attention.csv", "--annotations", "other.csv", "-o", "out")
+    assert code == 2 and "of other proteins" in err and "'P99999'" in err and "'P1'" in err
+    assert not Path("out").exists()
+
+
+def test_a_type_called_all_is_not_the_union(esm2amp):
+    Path("own.csv").write_text("protein,type,start,end\nP1,ALL,1,5\nP1,row,11,20\n")
+    code, *_ = esm2amp("attention.csv", "--annotations", "own.csv", "-o", "out")
+    found = pd.read_csv("out/enrichment.csv")
+    assert code == 0 and not found.duplicated(["selection", "against", "type"]).any()
+    first = pd.read_csv("out/coverage.csv").iloc[:2]
+    assert first["ALL"].tolist() == [50, 100] and first["All (of the file)"].tolist() == [50, 0]
+
+
 def test_predictions_beside_the_importances_make_the_four_classes(esm2amp):
     pd.DataFrame({"row": [1, 2, 3], "protein_a": ["P1", "P3", "P2"], "protein_b": ["P2", "P1", "P2"],
                   "interacts": [True, True, False]}).to_csv("pairs.csv", index=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from structure_samples import DATA, atom, chain_lines, parsed, residue_lines
 
-from esm2amp_core.structures.agreement import agreement, agreement_table
+from esm2amp_core.structures.agreement import agreement, agreement_table, silence
 from esm2amp_core.structures.alignment import align
 from esm2amp_core.structures.importance import Importance
 from esm2amp_core.structures.interface import in_contact
@@ -96,6 +96,20 @@ def test_nothing_is_said_where_nothing_can_be(fit):
     level = Importance.of_residues("m", [np.ones(200)], signed=False)
     assert agreement(ramp, 0, fit, few) is None and agreement(ramp, 0, fit, ~few) is None
     assert agreement(level, 0, fit, np.arange(200) < 50) is None
+
+
+def test_why_nothing_is_said_is_told(fit):
+    few = np.arange(200) < 4
+    half = np.arange(200) < 100
+    ramp = Importance.of_residues("m", [np.arange(200.0)], signed=False)
+    level = Importance.of_residues("m", [np.ones(200)], signed=False)
+    assert silence(ramp, 0, fit, half) == ""
+    assert silence(ramp, 0, fit, few).startswith("4 of its residues touch")
+    assert silence(ramp, 0, fit, ~few).startswith("4 of its residues do not touch")
+    assert "equally important" in silence(level, 0, fit, half)
+    fragment = align(LETTERS, parsed(chain_lines(LETTERS[:18])).chains[0])  # shorter than a segment
+    segments = Importance.of_tokens("m", TOKENS, np.arange(10.0) + 1, [200], signed=False)
+    assert "lies in one segment" in silence(segments, 0, fragment, np.arange(18) < 9)
 
 
 @pytest.mark.parametrize("by_segment", [True, False])

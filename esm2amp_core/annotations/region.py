@@ -189,4 +189,4 @@ FEATURE_KEYS = {
 _SPELLINGS = {
     name.casefold(): name
     for name in (*UNIPROT_TYPES, *INTERPRO_TYPES, *FEATURE_KEYS.values(), "Family", "Homologous superfamily")
-}
+} | {ALL.casefold(): "All (of the file)"}  # the union has this name

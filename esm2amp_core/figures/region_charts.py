@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from esm2amp_core.figures.explanation_pair import picture_text
-from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, class_title, p_words
+from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, class_title, p_words, signed
 from esm2amp_core.region_files import SEGMENT
 
 TOP_COLOUR, LOW_COLOUR, CHANCE_COLOUR = "#2f86bd", "#d99a00", "rgba(138,150,162,0.35)"
@@ -101,8 +101,11 @@ def position_plot(top: pd.DataFrame, low: pd.DataFrame, unit: str = SEGMENT) -> 
             hovertemplate=f"Tenth %{{x}}: %{{y:.1f}} % of the {name}<br>corrected p "
             "%{customdata}<extra></extra>",
         )  # fmt: skip
-    figure.add_hline(y=float(top["reference"].mean()), line_dash="dash", line_color="#8a96a2",
-                     annotation_text="chance", annotation_position="top right")
+    # Named in the legend: a word in the picture would be overdrawn by points and intervals.
+    figure.add_scatter(
+        x=[places[0], places[-1]], y=[float(top["reference"].mean())] * 2, mode="lines", name="chance",
+        line={"color": "#8a96a2", "width": 1.5, "dash": "dash"}, hoverinfo="skip",
+    )  # fmt: skip
     figure.update_layout(
         height=310, margin={"l": 8, "r": 8, "t": 8, "b": 8}, plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, hovermode="closest",
@@ -138,8 +141,8 @@ def _reach(found: Sequence[Comparison]) -> float:
 
 def _words(line, title: str) -> str:
     interval = ("" if np.isnan(line.difference_low) else
-                f"<br>95 % interval {line.difference_low:+.1f} to {line.difference_high:+.1f}")
+                f"<br>95 % interval {signed(line.difference_low)} to {signed(line.difference_high)}")
     ratio = "" if np.isnan(line.ratio) else f" ({line.ratio:.2f} times)"
     return (f"<b>{picture_text(str(line.type))}</b>, {title}<br>{line.coverage:.1f} % covered, "
-            f"{line.reference:.1f} % there<br>{line.difference:+.1f} points{ratio}{interval}"
+            f"{line.reference:.1f} % there<br>{signed(line.difference)} points{ratio}{interval}"
             f"<br>p {p_words(line.p_value)}, corrected {p_words(line.q_value)}")

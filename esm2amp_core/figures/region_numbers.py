@@ -133,3 +133,8 @@ def p_words(p_value: float) -> str:
     if np.isnan(p_value):
         return "–"
     return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
+def signed(value: float) -> str:
+    """Percentage points with their sign, the minus as long as the plus."""
+    return f"{value:+.1f}".replace("-", "−")

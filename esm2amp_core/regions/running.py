@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from esm2amp_core.annotations.fitting import check_fit
-from esm2amp_core.annotations.region import ALL, Annotations, check_types
-from esm2amp_core.errors import Issue
+from esm2amp_core.annotations.region import ALL, AnnotationError, Annotations, check_types
+from esm2amp_core.errors import Issue, quoted
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.region_files import REGION_COLUMNS
 from esm2amp_core.regions.coverage import POSITIONS, coverage, coverage_names, position_coverage
@@ -84,6 +84,7 @@ def analyse(
         If the annotations know none of the proteins, or not a type that was chosen.
     """
     units, selections = important.units, (important.top, important.low)
+    _check_names(units.names, annotations)
     chosen_types = check_types(types, annotations)
     names = coverage_names(chosen_types)
     covered = coverage(units, annotations, chosen_types)
@@ -109,6 +110,24 @@ def analyse(
         _summary(important, annotations, chosen_types, classes, found, issues,
                  {"n_shufflings": n_shufflings, "n_resamples": n_resamples, "seed": seed}),
     )  # fmt: skip
+
+
+def _check_names(names: Sequence[str], annotations: Annotations) -> None:
+    """Refuse annotations of other proteins: what follows would be a table of zeros."""
+    if any(map(annotations.name_of, names)):
+        return
+    theirs = dict.fromkeys([*annotations.lengths, *(region.protein for region in annotations.regions)])
+    if not theirs:
+        raise AnnotationError("The annotations know none of the proteins.",
+                              hint="Name the proteins by their UniProt accessions, such as P04637.")
+    raise AnnotationError(
+        f"The annotations are of other proteins: they hold {_some(list(theirs))}; the pairs have "
+        f"{_some(names)}.", hint="Give regions of the pairs' proteins, under the names they have there.",
+    )  # fmt: skip
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(quoted, names[:3])) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def _region_frame(annotations: Annotations, names: Sequence[str]) -> pd.DataFrame:

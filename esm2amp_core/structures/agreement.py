@@ -71,17 +71,12 @@ def agreement(
     Returns
     -------
     Agreement or None
-        None where the interface, or what is not interface, has fewer than `MIN_RESIDUES` residues, or all
-        residues are equally important.
+        None where `silence` tells why.
     """
-    order = np.argsort(fit.positions[fit.placed], kind="stable")
-    at = fit.positions[fit.placed][order]
-    values, labels = np.abs(importance.values[protein][at]), touching[fit.placed][order]
-    known = ~np.isnan(values)
-    at, values, labels = at[known], values[known], labels[known]
-    n_interface = int(labels.sum())
-    if min(n_interface, len(labels) - n_interface) < MIN_RESIDUES or np.ptp(values) == 0:
+    if silence(importance, protein, fit, touching):
         return None
+    at, values, labels = _seen(importance, protein, fit, touching)
+    n_interface = int(labels.sum())
     _, units = np.unique(importance.units(protein)[at], return_inverse=True)
     of_unit = np.zeros(units.max() + 1)
     of_unit[units] = values
@@ -92,6 +87,34 @@ def agreement(
     top = _top_shares(everything, units, labels, n_top)
     return Agreement(float(auroc[0]), _p_value(auroc), float(top[0]), float(top[1:].mean()), _p_value(top),
                      n_interface, len(labels))
+
+
+def silence(importance: Importance, protein: int, fit: ChainFit, touching: np.ndarray) -> str:
+    """Why `agreement` has no answer for a protein, in words; empty where it has one.
+
+    That is so where the interface, or what is not interface, has fewer than `MIN_RESIDUES` residues, or all
+    residues are equally important. Parameters as for `agreement`.
+    """
+    _, values, labels = _seen(importance, protein, fit, touching)
+    for n, words in ((int(labels.sum()), "touch"), (int((~labels).sum()), "do not touch")):
+        if n < MIN_RESIDUES:
+            return f"{n} of its residues {words} the partner; {MIN_RESIDUES} are needed"
+    if np.ptp(values) > 0:
+        return ""
+    in_one = importance.by_segment and len(set(importance.units(protein)[fit.positions[fit.placed]])) == 1
+    return "all that the structure shows of it " + (
+        "lies in one segment" if in_one else "is equally important")
+
+
+def _seen(
+    importance: Importance, protein: int, fit: ChainFit, touching: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residues with coordinates and importance, by place: index, size of importance, on the interface?"""
+    order = np.argsort(fit.positions[fit.placed], kind="stable")
+    at = fit.positions[fit.placed][order]
+    values, labels = np.abs(importance.values[protein][at]), touching[fit.placed][order]
+    known = ~np.isnan(values)
+    return at[known], values[known], labels[known]
 
 
 def agreement_table(

@@ -155,8 +155,8 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
     if not folder.is_by_residue:
         st.subheader("Its top and low segments", anchor=False)
         shown = own[["selection", "rank", "token", "protein", "start", "end", "importance", *types]]
-        st.dataframe(shown, hide_index=True, column_config=percent_columns(types), height="content",
-                     key="pair-coverage")
+        st.dataframe(shown, hide_index=True, height="content", key="pair-coverage",
+                     column_config=unit_columns(folder.summary["unit"]) | percent_columns(types))
         files_row(job, f"coverage_of_row_{row}", lambda: own.reset_index(drop=True),
                   words="How many percent of each segment lie inside regions of each type.")
     st.subheader("Is it more than chance, for this pair alone?", anchor=False)
@@ -165,11 +165,12 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
         tests, hide_index=True, key="pair-tests", height="content", placeholder="–",
         column_config={
             **{name: st.column_config.NumberColumn(label, format="%.1f %%") for name, label in
-               (("coverage", "covered"), ("reference", "by chance"))},
-            "difference": st.column_config.NumberColumn("points", format="%+.1f"),
+               (("coverage", "Covered"), ("reference", "By chance"))},
+            "difference": st.column_config.NumberColumn("Points", format="%+.1f"),
             **{name: st.column_config.NumberColumn(label, format="%.3g") for name, label in
-               (("ratio", "times"), ("p_value", "p"), ("q_value", "corrected p"))},
-            "n_units": st.column_config.NumberColumn(f"{folder.summary['unit']}s"),
+               (("ratio", "Times"), ("p_value", "p"), ("q_value", "Corrected p"))},
+            "selection": "Selection", "type": "Type of region",
+            "n_units": st.column_config.NumberColumn(f"{folder.summary['unit']}s".capitalize()),
         },
     )  # fmt: skip
     files_row(
@@ -179,6 +180,15 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
                "Compared with all ways to choose as many segments of the same proteins; corrected for all "
                "pairs and types. With so few segments, hardly a pair can show anything by itself."),
     )  # fmt: skip
+
+
+def unit_columns(unit: str) -> dict[str, object]:
+    """Headings of a table of chosen segments, or residues."""
+    number = st.column_config.NumberColumn
+    return {"row": "Row", "protein_a": "Protein A", "protein_b": "Protein B", "class": "Class",
+            "selection": "Selection", "rank": "Rank", "token": unit.capitalize(), "protein": "Protein",
+            "start": "First residue", "end": "Last residue",
+            "importance": number("Importance", format="%.3g")}
 
 
 def percent_columns(names: list[str]) -> dict[str, object]:

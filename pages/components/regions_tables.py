@@ -8,7 +8,7 @@ import streamlit as st
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import RegionFolder
 from pages.components.regions_files import all_files, files_row
-from pages.components.regions_pair import percent_columns
+from pages.components.regions_pair import percent_columns, unit_columns
 from pages.components.text import flatten
 
 MOST_SHOWN = 5_000
@@ -23,8 +23,8 @@ def show_coverage(job: Job, folder: RegionFolder) -> None:
         here = [table[column].str.contains(name, case=False, regex=False)
                 for column in ("protein_a", "protein_b")]
         table = table[here[0] | here[1]]
-    st.dataframe(table.head(MOST_SHOWN), hide_index=True, column_config=percent_columns(types),
-                 key="coverage")
+    st.dataframe(table.head(MOST_SHOWN), hide_index=True, key="coverage",
+                 column_config=unit_columns(folder.summary["unit"]) | percent_columns(types))
     some = f"The first {MOST_SHOWN:,} of {len(table):,} lines; the files hold them all. " if (
         len(table) > MOST_SHOWN) else ""  # fmt: skip
     files_row(job, "coverage", lambda: folder.coverage,

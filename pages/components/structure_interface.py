@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from esm2amp_core.structures.agreement import TOP_SEGMENTS, TOP_SHARE, agreement_table
+from esm2amp_core.structures.agreement import TOP_SEGMENTS, TOP_SHARE, agreement_table, silence
 from esm2amp_core.structures.importance import Importance
 from esm2amp_core.structures.placing import Placement
 
@@ -23,8 +23,9 @@ def compare_with_interface(
     """Show how the methods' importance agrees with the contacts of the two proteins."""
     st.markdown("**Do the important residues touch the partner?**")
     table = _agreement(placement, importances, touching)
+    missing = _missing(placement, importances, touching)
     if table.empty:
-        st.caption("Nothing can be compared: too few residues of the two chains touch, or all matter alike.")
+        st.caption(f"Nothing can be compared. {missing}")
         return
     number = st.column_config.NumberColumn
     st.dataframe(table, hide_index=True, column_config={
@@ -42,6 +43,20 @@ def compare_with_interface(
         "coordinates take no part. The p-values are two-sided, from shuffling within each protein, and not "
         "corrected for the number of methods: one small value among many means little."
     )  # fmt: skip
+    if missing:
+        st.caption(missing)
+
+
+def _missing(
+    placement: Placement, importances: Sequence[Importance], touching: Sequence[np.ndarray]
+) -> str:
+    """Which lines the table does not have, and why, in sentences."""
+    reasons: dict[str, list[str]] = {}
+    for i, (fit, mask) in enumerate(zip(placement.fits, touching, strict=True)):
+        for importance in importances:
+            if reason := silence(importance, i, fit, mask):
+                reasons.setdefault(f"of protein {'AB'[i]}: {reason}", []).append(importance.title)
+    return " ".join(f"No line {reason} ({', '.join(titles)})." for reason, titles in reasons.items())
 
 
 def _agreement(
