@@ -208,9 +208,10 @@ def test_a_seed_that_no_generator_takes_is_refused_before_any_work(seed):
         ExplainSettings(seed=seed)
 
 
-def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path):
+@pytest.mark.parametrize("where", ["Reading attention", "Comparing methods", "Writing files"])
+def test_nothing_is_left_behind_when_the_work_is_stopped(workspace, tmp_path, where):
     def stop(stage, done, total):
-        if stage == "Reading attention":
+        if stage == where and done == total:
             raise Cancelled
 
     with pytest.raises(Cancelled):

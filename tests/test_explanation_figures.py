@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FEATURE_SETS
-from esm2amp_core.figures.explanation_bars import Panel, importance_bars, waterfall
+from esm2amp_core.figures.explanation_bars import importance_bars, waterfall
 from esm2amp_core.figures.explanation_frames import matrix_table, residue_table, token_table
 from esm2amp_core.figures.explanation_heatmap import named_heatmap, token_heatmap
 from esm2amp_core.figures.explanation_numbers import (
@@ -29,6 +29,7 @@ from esm2amp_core.figures.explanation_pair import (
 from esm2amp_core.figures.explanation_parts import (
     MEAN,
     ROLLOUT,
+    Bars,
     first_tokens,
     has_interactions,
     has_residues,
@@ -141,7 +142,7 @@ def test_names_of_people_stay_text_in_every_picture(figure):
     values = RNG.normal(size=T)
     drawn = {
         "heatmap": lambda: token_heatmap(RNG.random((T, T)), PAIR, template="{row} {column} {value}"),
-        "bars": lambda: importance_bars([Panel("X", values, True)], PAIR),
+        "bars": lambda: importance_bars([Bars("X", values, "", True)], PAIR),
         "track": lambda: sequence_track("A" * 40, "B", values, PAIR, signed=True),
         "waterfall": lambda: waterfall(values, PAIR, base=0, output=float(values.sum())),
     }[figure]()
@@ -213,7 +214,7 @@ def test_agreement_of_sizes_and_of_signs_stand_side_by_side_where_both_are_known
 
 
 def test_all_panels_have_the_tokens_in_one_order_from_the_top():
-    panels = [Panel("One", RNG.random(T), False), Panel("Two", RNG.normal(size=T), True)]
+    panels = [Bars("One", RNG.random(T), "", False), Bars("Two", RNG.normal(size=T), "", True)]
     figure = importance_bars(panels, PAIR)
     assert tuple(figure.layout.yaxis.ticktext) == TOKENS
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
@@ -224,7 +225,7 @@ def test_all_panels_have_the_tokens_in_one_order_from_the_top():
 
 def test_signed_panels_are_centred_and_coloured_by_sign_and_muted_ones_are_grey():
     values = np.linspace(-1, 2, T)
-    figure = importance_bars([Panel("a", values, True), Panel("b", values, True, True)], PAIR)
+    figure = importance_bars([Bars("a", values, "", True), Bars("b", values, "", True, True)], PAIR)
     assert figure.layout.xaxis.range[0] == -figure.layout.xaxis.range[1]
     assert list(figure.data[0].marker.color) == [POSITIVE if v >= 0 else NEGATIVE for v in values]
     assert figure.data[2].marker.color == MUTED

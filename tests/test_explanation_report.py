@@ -215,19 +215,20 @@ def test_limits_of_the_model_are_told_where_the_summary_has_them(one):
     assert "Knows <b>no</b> viruses." in Page(write_report(folder, proteins)).text
 
 
-def write_tests(folder: ExplanationFolder, *, better: bool) -> None:
+def write_tests(folder: ExplanationFolder, *, better: bool, p_value: float | None = None) -> None:
     """Write tests of the explanations: every method is better than random, or none."""
     M, N, K = 2, 1, len(folder.tokens) + 1
     curve, three = np.zeros((N, M, K)), np.zeros((N, 3, K))
-    score, p = np.full((N, M), 0.4), np.full((N, M), 0.01 if better else 0.6)
+    score, p = np.full((N, M), 0.4), np.full((N, M), p_value or (0.01 if better else 0.6))
     arrays = {
         "faithfulness": Faithfulness(
             METHODS_RUN, np.array([1]), curve, curve, three, three, np.ones(N), score, score, score,
             np.array([[-0.2, 0.2]]), p, score[0], *np.full((2, M), np.nan), p[0],
-            *np.full((2, M), np.nan), 100),
-        "agreement": Agreement(METHODS_RUN, np.array([1]), *np.array([[[[1, 0.37], [0.37, 1]]]] * 2)),
+            *np.array([[0.61] * M, [0.92] * M]), 100),
+        "agreement": Agreement(METHODS_RUN, np.array([1]), np.array([[[1, 0.37], [0.37, 1]]]),
+                               np.array([[[1, -0.29], [-0.29, 1]]])),
         "randomisation": Randomisation(METHODS_RUN, ("", "no <weights>"), np.array([1]),
-                                       np.array([[[0.123]], [[np.nan]]]), np.array([[[0.5]], [[np.nan]]])),
+                                       np.array([[[0.123]], [[np.nan]]]), np.array([[[0.543]], [[np.nan]]])),
         "controls": Controls(("b_shuffled",), folder.tokens, (), 0.1, 0.52, np.zeros((1, 9)),
                              np.linspace(0.4, 0.6, 9)[None], np.array([0.42]),
                              np.zeros((0, len(folder.tokens))), np.zeros((0, 1, 9)),
@@ -242,10 +243,23 @@ def test_tests_of_the_explanations_stand_beside_them_where_they_were_made(one):
     assert "Do the explanations hold?" not in Page(write_report(folder, proteins)).text
     write_tests(folder, better=True)
     page = Page(write_report(folder, proteins))
-    for words in ("Do the explanations hold?", "Do the methods agree?", "0.37", "0.123", "no <weights>",
-                  "0.42", "A with the residues of B in random order"):  # fmt: skip
+    for words in ("Do the explanations hold?", "Do the methods agree?", "0.37", "−0.29", "0.123", "0.543",
+                  "no <weights>", "0.42", "A with the residues of B in random order"):  # fmt: skip
         assert words in page.text
     assert "does no better than random" not in page.text
+
+
+def test_a_p_value_stands_beside_the_one_that_decides(one, several):
+    """0.03 by itself is 0.06 as the best of two: without that number, the verdict would contradict it."""
+    folder, proteins = one
+    write_tests(folder, better=False, p_value=0.03)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", write_report(folder, proteins).decode())
+    assert ["Attention", "0.4", "0.03", "0.06", "no"] in [cells[i : i + 5] for i in range(len(cells))]
+    folder, proteins = several
+    write_tests(folder, better=True)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", write_report(folder, proteins).decode())
+    line = ["Attention", "0.4", "–", "0.01", "0.02", "yes", "100 % (61 to 92 %)"]
+    assert line in [cells[i : i + 7] for i in range(len(cells))]
 
 
 def test_a_method_no_better_than_random_is_grey_and_says_so(one):

@@ -15,7 +15,8 @@ from esm2amp_core.explanations import METHODS
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.figures.explanation_numbers import SIZES_AND_SIGNS
 from esm2amp_core.figures.explanation_pair import SEQUENTIAL, PairTokens
-from esm2amp_core.plots.bars import Bars, beeswarm, token_bars, waterfall
+from esm2amp_core.figures.explanation_parts import Bars
+from esm2amp_core.plots.bars import beeswarm, token_bars, waterfall
 from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
 from esm2amp_core.plots.matrices import agreement_matrix, attention_heatmap, interaction_map
 from esm2amp_core.plots.paper import DOUBLE_MM, SINGLE_MM, plain, scale, to_png, to_svg

@@ -36,7 +36,7 @@ def explain(
         int, typer.Option(help="Sets of segments asked for Shapley values; 0: as many as take seconds.")
     ] = 0,
     random_orders: Annotated[
-        int, typer.Option(help="Random orders beside deletion curves; 0: 100, or 20 for many pairs.")
+        int, typer.Option(help="Random orders beside deletion curves; 0: 200, of many pairs fewer.")
     ] = 0,
     figures: Annotated[
         bool,

@@ -9,9 +9,15 @@ from scipy.stats import rankdata
 
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.progress import Report, silent
+
+PAIRS_AT_ONCE = 2_000
+STAGE = "Comparing methods"
 
 
-def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[int]) -> Agreement:
+def measure_agreement(
+    explanations: Mapping[str, Explanation], rows: Sequence[int], report: Report = silent
+) -> Agreement:
     """Rank correlations between all methods' magnitudes, and between their signed values, pair by pair.
 
     Parameters
@@ -20,11 +26,19 @@ def measure_agreement(explanations: Mapping[str, Explanation], rows: Sequence[in
         At least one, all of the same pairs.
     rows : sequence of int, length=N
         Of these pairs; not every method's numbers have an axis that tells them.
+    report : Report
     """
     magnitudes = np.stack([found.magnitude for found in explanations.values()], axis=1)  # (N, M, 2T)
     values = np.stack([found.value if METHODS[method].signed else np.full_like(found.value, np.nan)
                        for method, found in explanations.items()], axis=1)  # fmt: skip
-    correlations = (rank_correlation(of[:, :, None], of[:, None]) for of in (magnitudes, values))
+    N, M, _ = magnitudes.shape
+    correlations = np.empty((2, N, M, M))
+    for start in range(0, N, PAIRS_AT_ONCE):
+        report(STAGE, start, N)
+        some = slice(start, start + PAIRS_AT_ONCE)
+        for found, of in zip(correlations, (magnitudes[some], values[some]), strict=True):
+            found[some] = rank_correlation(of[:, :, None], of[:, None])
+    report(STAGE, N, N)
     return Agreement(tuple(explanations), np.array(rows, dtype=np.int64), *correlations)
 
 

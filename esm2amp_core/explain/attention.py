@@ -41,6 +41,7 @@ class Attention(Explainer):
             tokens = pairs.tokens(slice(start, start + AT_ONCE)).to(self.subject.device)
             weights = self.subject.bundle.classifier(tokens).attention
             found.append(torch.stack(weights, dim=1).cpu().numpy())  # (n, layers, H, 2T, 2T)
+        report("Reading attention", len(pairs), len(pairs))
         values = np.concatenate(found)
         N, layers, heads, _, _ = values.shape
         received = values.mean(axis=(1, 2, 3), dtype=np.float64)  # (N, 2T)

@@ -162,7 +162,7 @@ def explain_table(
         "versions": _versions(),
     }  # fmt: skip
     write_explanations(folder, summary, explained.pairs, explanations, tests,
-                       proteins=table.proteins if with_page else None)
+                       proteins=table.proteins if with_page else None, report=report)
     return summary
 
 
@@ -180,7 +180,7 @@ def check_explanations(
     of_some = {method: _of_tokens(found, some, chosen) for method, found in explanations.items()}
     tests: dict[str, Arrays] = {
         "faithfulness": measure_faithfulness(subject, some, of_some, settings, report),
-        "agreement": measure_agreement(explanations, pairs.rows),
+        "agreement": measure_agreement(explanations, pairs.rows, report),
         "randomisation": check_randomisation(subject, some, list(explanations), settings, report),
     }
     if controls and len(pairs) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from esm2amp_core.explanation_report.report import write_report
 from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanations import Explanation
 from esm2amp_core.files.whole_folder import whole_folder
+from esm2amp_core.progress import Report, silent
 from esm2amp_core.sequences import Protein
 
 REPORT_PAGE = "report.html"
+STAGE = "Writing files"
 
 
 def write_explanations(
@@ -29,6 +32,7 @@ def write_explanations(
     tests: Mapping[str, Arrays],
     *,
     proteins: Mapping[str, Protein] | None = None,
+    report: Report = silent,
 ) -> None:
     """Write everything.
 
@@ -44,22 +48,35 @@ def write_explanations(
         By method; by the name of the test.
     proteins : mapping of str to Protein, optional
         By name: with them, ``report.html`` is written too.
+    report : Report
 
     Raises
     ------
     UserError
         If the folder cannot be written.
     """
+    n_files = 2 * (len(explanations) + len(tests)) + (proteins is not None)
+    steps = count()
+
+    def next_file() -> None:
+        report(STAGE, next(steps), n_files)
+
     with whole_folder(folder) as part:
         (part / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         pairs.to_parquet(part / PAIRS)
         (part / PAIRS_TABLE).write_bytes(exports.delimited(pairs))
         for method, explanation in explanations.items():
+            next_file()
             np.savez_compressed(part / f"{method}.npz", **explanation.to_arrays())
+            next_file()
             frame = token_frame(explanation, pairs, summary["tokens"])
             (part / f"{method}.csv").write_bytes(exports.delimited(frame))
         for name, test in tests.items():
+            next_file()
             np.savez_compressed(part / f"{name}.npz", **test.to_arrays())
+            next_file()
             (part / f"{name}.csv").write_bytes(exports.delimited(test.frame()))
         if proteins is not None:
+            next_file()
             (part / REPORT_PAGE).write_bytes(write_report(ExplanationFolder(part), proteins))
+        next_file()

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanation_report.reading import read_test, tested_at
-from esm2amp_core.explanation_report.words import interval, number
+from esm2amp_core.explanation_report.words import SIGNED_AGREEMENT, interval, number, share
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
-from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.faithfulness import CURVES, Faithfulness
 from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.plots.curves import Band, Curves, controls_histogram, faithfulness_curves
@@ -53,53 +53,66 @@ def tests_of(folder: ExplanationFolder, row: int | None) -> list[Test]:
 def _faithfulness(found: Faithfulness, row: int | None) -> Test:
     titles = _titles(found.methods)
     lines = ["Segments are taken away, or added to nothing, the most important first. A good explanation "
-             "makes the score change sooner than random orders do; its score is above 0."]
+             "makes the score change sooner than random orders do; its score is above 0. p is the share of "
+             "random orders that do as well. Several methods are tested side by side, so it is corrected for "
+             "their number (Holm); a method counts as better where the corrected p is at most 0.05."]
     i = tested_at(found.rows, row)
     if i is None:
         if row is not None:
             lines.append(f"This pair was not tested; the means are those of the {len(found.rows):,} pairs "
                          "that were, spread evenly over the table.")
-        rows = [(title, number(score), interval(low, high), number(p), _yes(good))
-                for title, score, low, high, p, good in
-                zip(titles, found.mean_score, found.mean_low, found.mean_high, found.mean_p_values,
-                    found.better_on_average, strict=True)]  # fmt: skip
+        rows = [
+            (title, number(found.mean_score[m]), interval(found.mean_low[m], found.mean_high[m]),
+             number(found.mean_p_values[m]), number(found.corrected_mean_p_values[m]),
+             _yes(found.better_on_average[m]),
+             share(found.share_better[m], found.share_low[m], found.share_high[m]))
+            for m, title in enumerate(titles)
+        ]  # fmt: skip
         return Test("Do the explanations hold?", lines, header=(
-            "Method", "Mean score", "95 % interval", "p", "Better than random"), rows=rows, numbers=(1, 2, 3))
+            "Method", "Mean score", "95 % interval", "p", "p, corrected", "Better than random",
+            "Better on this share of pairs"), rows=rows, numbers=(1, 2, 3, 4, 6))  # fmt: skip
     panels = []
-    for name, curves, random in (("Deletion", found.deletion, found.random_deletion),
-                                 ("Insertion", found.insertion, found.random_insertion)):  # fmt: skip
-        by_title = dict(zip(titles, curves[i], strict=True))
-        panels.append(Curves(name, np.arange(curves.shape[2]), by_title, Band(*random[i])))
+    for curve, name in CURVES.items():
+        logits, random = getattr(found, curve)[i], getattr(found, f"random_{curve}")[i]
+        by_title = dict(zip(titles, logits, strict=True))
+        panels.append(Curves(name, np.arange(logits.shape[1]), by_title, Band(*random)))
     low, high = found.random_score[i]
-    rows = [(title, number(score), number(p), _yes(good)) for title, score, p, good in
-            zip(titles, found.score[i], found.p_values[i], found.better_than_random[i], strict=True)]
+    rows = [(title, *map(number, numbers), _yes(good)) for title, *numbers, good in
+            zip(titles, found.score[i], found.p_values[i], found.corrected_p_values[i],
+                found.better_than_random[i], strict=True)]  # fmt: skip
     lines.append(f"The central 95 % of {found.n_orders:,} random orders score from {interval(low, high)}.")
     caption = "Left: segments are taken away. Right: they are added. Grey: 95 % of random orders."
     return Test(
         "Do the explanations hold?", lines,
         {"faithfulness": (faithfulness_curves(panels, unit="logit", step_unit="segments changed"), caption)},
-        ("Method", "Score", "p", "Better than random"), rows, (1, 2),
+        ("Method", "Score", "p", "p, corrected", "Better than random"), rows, (1, 2, 3),
     )  # fmt: skip
 
 
 def _agreement(found: Agreement, row: int | None) -> Test:
     i = tested_at(found.rows, row)
-    matrix = found.mean if i is None else found.correlations[i]
+    sizes, signed = (found.mean, found.signed_mean) if i is None else (
+        found.correlations[i], found.signed_correlations[i])  # fmt: skip
     caption = "Rank correlation of the segments' importance: 1 the same order, 0 unrelated, −1 reversed."
+    if np.isfinite(signed).any():
+        caption += f" {SIGNED_AGREEMENT}"
     words = ("Methods that ask the same model in different ways and agree support each other; those of a "
              "second model may well differ.")
     return Test("Do the methods agree?", [words],
-                {"agreement": (agreement_matrix(matrix, _titles(found.methods)), caption)})  # fmt: skip
+                {"agreement": (agreement_matrix(sizes, _titles(found.methods), below=signed), caption)})
 
 
 def _randomisation(found: Randomisation, row: int | None) -> Test:
-    rows = [(title, number(value), reason or ("–" if value != value else ""))
-            for title, value, reason in zip(_titles(found.methods), found.mean, found.reasons, strict=True)]
+    rows = [(title, number(value), number(magnitude), reason or ("–" if value != value else ""))
+            for title, value, magnitude, reason in
+            zip(_titles(found.methods), found.mean, found.magnitude_mean, found.reasons, strict=True)]
     return Test("Would they say it of a model that learned nothing?", [
         "Rank correlation with the explanation of the same model after its weights were shuffled; mean of "
         "the pairs tried: near 0 is right; near 1, a method shows the input rather than what the model "
-        "learned."],
-        header=("Method", "Rank correlation", "Not checked because"), rows=rows, numbers=(1,))  # fmt: skip
+        "learned. Values are compared without their signs; magnitudes may stay alike, since they also tell "
+        "how unusual a segment is."],
+        header=("Method", "Of values", "Of magnitudes", "Not checked because"), rows=rows, numbers=(1, 2),
+    )  # fmt: skip
 
 
 def _controls(found: Controls, row: int | None) -> Test:

@@ -20,6 +20,7 @@ from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import (
     ROLLOUT,
+    bars_of,
     has_interactions,
     has_token_matrix,
     is_additive,
@@ -27,27 +28,19 @@ from esm2amp_core.figures.explanation_parts import (
     residue_values,
     token_matrix,
     token_values,
+    unit_of,
 )
-from esm2amp_core.plots.bars import Bars, beeswarm, token_bars, waterfall
+from esm2amp_core.plots.bars import beeswarm, token_bars, waterfall
 from esm2amp_core.plots.matrices import attention_heatmap, interaction_map
 from esm2amp_core.plots.paper import DOUBLE_MM, to_svg
 from esm2amp_core.plots.tracks import sequence_tracks
-
-UNITS = {"attention": "weight", "gini": "share", "tree_shap": "probability"}
-"""What the values of a method are measured in, briefly; those of the others are logits."""
-
-
-def unit_of(method: str) -> str:
-    """A word or two beside an axis."""
-    return UNITS.get(method, "logit")
 
 
 def side_by_side(
     parts: Mapping[str, Explanation], pair: PairTokens, *, muted: Collection[str] = ()
 ) -> Figure:
     """Importance of each token by every method; `muted` ones are grey."""
-    return token_bars([_bars(part, METHODS[method].title)._replace(muted=method in muted)
-                       for method, part in parts.items()], pair)  # fmt: skip
+    return token_bars([bars_of(part, muted=method in muted) for method, part in parts.items()], pair)
 
 
 def figures_of_method(part: Explanation, pair: PairTokens) -> dict[str, Figure]:
@@ -106,7 +99,7 @@ def figures_of_averages(explanation: Explanation, folder: ExplanationFolder) -> 
     pair, unit, groups = PairTokens(folder.tokens), unit_of(explanation.method), groups_of(folder)
     parts = {name: part_of(explanation, which) for name, which in groups.items()}
     titles = {name: f"{GROUPS[name]} ({len(which):,})" for name, which in groups.items()}
-    found = {"means": token_bars([_bars(part, titles[name]) for name, part in parts.items()], pair)}
+    found = {"means": token_bars([bars_of(part, title=titles[name]) for name, part in parts.items()], pair)}
     if METHODS[explanation.method].signed:
         called = folder.pairs["interacts"].fillna(False).to_numpy(dtype=bool)
         found["swarm"] = beeswarm(explanation.value, pair, unit=unit, called=called)
@@ -156,8 +149,3 @@ def _renamed(key: str, value: str, name: str, ids: set[str]) -> str:
 def _tag(element: ET.Element) -> str:
     """Without the namespace: in a page, SVG needs none."""
     return element.tag.rpartition("}")[2]
-
-
-def _bars(part: Explanation, title: str) -> Bars:
-    values, signed = token_values(part)
-    return Bars(title, values, unit_of(part.method), signed)

@@ -26,6 +26,8 @@ CHECKS = {
     "standard_error": ("Standard error", "How much the sampled values may be off."),
 }  # fmt: skip
 """Title and meaning of what methods check of themselves."""
+SIGNED_AGREEMENT = ("The second table also asks whether segments speak for the interaction or against it; "
+                    "methods without signs have dashes there.")
 
 
 def check_rows(part: Explanation) -> list[tuple[str, str, str]]:
@@ -47,6 +49,19 @@ def number(value: float) -> str:
 def interval(low: float, high: float) -> str:
     """Both ends; one dash where either is not known."""
     return f"{number(low)} to {number(high)}" if low == low and high == high else "–"
+
+
+def share(value: float, low: float, high: float) -> str:
+    """A share in per cent, with the ends of its interval where they are known."""
+    if value != value:
+        return "–"
+    ends = f" ({100 * low:.0f} to {100 * high:.0f} %)" if low == low and high == high else ""
+    return f"{100 * value:.0f} %{ends}"
+
+
+def p_words(p: float, corrected: float) -> str:
+    """A p-value, with the one corrected for several methods where that is another."""
+    return f"p = {p:.2g}" if p == corrected else f"p = {p:.2g}, corrected for several methods {corrected:.2g}"
 
 
 def signed_number(value: float, *, signed: bool) -> str:

@@ -10,6 +10,9 @@ import pandas as pd
 from esm2amp_core.explanation_tests.arrays import Arrays, known_mean, long_frame
 from esm2amp_core.explanation_tests.p_values import SIGNIFICANT, holm
 
+CURVES = {"deletion": "Taking segments away", "insertion": "Adding segments"}
+"""What is done to a pair, in words."""
+
 
 @dataclass(frozen=True)
 class Faithfulness(Arrays):

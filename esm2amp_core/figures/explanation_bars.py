@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,32 +19,14 @@ from esm2amp_core.figures.explanation_pair import (
     STILL,
     PairTokens,
 )
+from esm2amp_core.figures.explanation_parts import Bars
 
 PIXELS_PER_BAR = 22
 TITLE_LETTERS = 16
 
 
-class Panel(NamedTuple):
-    """What one method says of each token.
-
-    Attributes
-    ----------
-    title : str
-    values : ndarray, shape=(2T,)
-    signed : bool
-        True where values may lie below 0.
-    muted : bool
-        True where nothing should be read from it.
-    """
-
-    title: str
-    values: np.ndarray
-    signed: bool
-    muted: bool = False
-
-
 def importance_bars(
-    panels: Sequence[Panel], pair: PairTokens, *, chosen: Sequence[str] = ()
+    panels: Sequence[Bars], pair: PairTokens, *, chosen: Sequence[str] = ()
 ) -> go.Figure:
     """Bars of every method in a panel of its own; tokens stand in the same order in all of them."""
     n, hovers = len(pair.tokens), pair.hovers()
@@ -126,7 +107,7 @@ def waterfall(
     return figure
 
 
-def _colours(panel: Panel) -> list[str] | str:
+def _colours(panel: Bars) -> list[str] | str:
     if panel.muted:
         return MUTED
     return [POSITIVE if value >= 0 else NEGATIVE for value in panel.values]

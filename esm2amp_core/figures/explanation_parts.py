@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,30 @@ from esm2amp_core.explanations import METHODS, Axis, Explanation
 
 MEAN, ROLLOUT = "mean", "rollout"
 """Instead of a layer or a head: the mean of all; layers followed one after the other."""
+UNITS = {"attention": "weight", "gini": "share", "tree_shap": "probability"}
+"""What the values of a method are measured in, briefly; those of the others are logits."""
+
+
+class Bars(NamedTuple):
+    """What one method says of each token.
+
+    Attributes
+    ----------
+    title : str
+    values : ndarray, shape=(2T,)
+        NaN where it says nothing.
+    unit : str
+    signed : bool
+        Bars above zero speak for the interaction, below against it.
+    muted : bool
+        True where nothing should be read from it: its bars are grey.
+    """
+
+    title: str
+    values: np.ndarray
+    unit: str
+    signed: bool
+    muted: bool = False
 
 
 def part_of(explanation: Explanation, positions: Sequence[int]) -> Explanation:
@@ -107,6 +132,17 @@ def token_values(part: Explanation) -> tuple[np.ndarray, bool]:
     """What a part says of each token, shape=(2T,), and whether it is signed."""
     signed = METHODS[part.method].signed
     return (part.value if signed else part.magnitude)[0], signed
+
+
+def unit_of(method: str) -> str:
+    """A word beside an axis."""
+    return UNITS.get(method, "logit")
+
+
+def bars_of(part: Explanation, *, title: str = "", muted: bool = False) -> Bars:
+    """What a part says, as bars; `title` instead of the method's."""
+    values, signed = token_values(part)
+    return Bars(title or METHODS[part.method].title, values, unit_of(part.method), signed, muted)
 
 
 def residue_values(part: Explanation, side: str) -> np.ndarray | None:

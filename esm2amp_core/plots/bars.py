@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from esm2amp_core.figures.explanation_numbers import STEPS, count_steps, spread
 from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_parts import Bars
 from esm2amp_core.plots.labels import LINE, axis_title, border, label_x, with_residues
 from esm2amp_core.plots.paper import (
     AGAINST,
@@ -29,28 +29,6 @@ from esm2amp_core.plots.paper import (
 
 MOST_VECTOR_POINTS = 4000
 """A swarm of more points is kept as an image inside the SVG, which would be too large to open otherwise."""
-
-
-class Bars(NamedTuple):
-    """What one method says of each token.
-
-    Attributes
-    ----------
-    title : str
-    values : ndarray, shape=(2T,)
-        NaN where it says nothing.
-    unit : str
-    signed : bool
-        Bars above zero speak for the interaction, below against it.
-    muted : bool
-        True where nothing should be read from it: its bars are grey.
-    """
-
-    title: str
-    values: np.ndarray
-    unit: str
-    signed: bool
-    muted: bool = False
 
 
 @on_paper

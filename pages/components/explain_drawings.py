@@ -5,13 +5,13 @@ Matplotlib takes its time to load and most visits ask for no file: it is importe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esm2amp_core.explanations import METHODS, Explanation
+from esm2amp_core.explanations import Explanation
 from esm2amp_core.figures import explanation_parts as parts_of
 from esm2amp_core.figures.explanation_pair import PairTokens
 from pages.components.explain_reading import View
@@ -41,17 +41,15 @@ def tracks(view: View, method: str) -> Figure:
     values, signed = parts_of.token_values(view.parts[method])
     residues = next(({side: parts_of.residue_values(part, side) for side in "AB"}
                      for part in view.parts.values() if parts_of.has_residues(part)), None)
-    return sequence_tracks(values, view.pair, unit=unit_of(method), signed=signed, residues=residues,
+    return sequence_tracks(values, view.pair, unit=parts_of.unit_of(method), signed=signed, residues=residues,
                            width_mm=DOUBLE_MM)
 
 
-def bars(view: View) -> Figure:
+def bars(panels: Sequence[parts_of.Bars], pair: PairTokens) -> Figure:
     """Every method's importance of each segment."""
-    from esm2amp_core.plots.bars import Bars, token_bars
+    from esm2amp_core.plots.bars import token_bars
 
-    return token_bars([Bars(METHODS[method].title, values, unit_of(method), signed)
-                       for method, part in view.parts.items()
-                       for values, signed in [parts_of.token_values(part)]], view.pair)
+    return token_bars(panels, pair)
 
 
 def matrix(weights: np.ndarray, pair: PairTokens, title: str) -> Figure:
@@ -72,14 +70,14 @@ def steps(part: Explanation, pair: PairTokens) -> Figure:
     """From the base value to the score."""
     from esm2amp_core.plots.bars import waterfall
 
-    return waterfall(part.value[0], float(part.base_values[0]), pair, unit=unit_of(part.method))
+    return waterfall(part.value[0], float(part.base_values[0]), pair, unit=parts_of.unit_of(part.method))
 
 
 def swarm(values: np.ndarray, pair: PairTokens, method: str, called: np.ndarray) -> Figure:
     """A point per pair and segment."""
     from esm2amp_core.plots.bars import beeswarm
 
-    return beeswarm(values, pair, unit=unit_of(method), called=called)
+    return beeswarm(values, pair, unit=parts_of.unit_of(method), called=called)
 
 
 def removal(curves: Mapping[str, Mapping[str, np.ndarray]], random: Mapping[str, np.ndarray]) -> Figure:
@@ -99,15 +97,8 @@ def controls(nulls: Mapping[str, np.ndarray], own: float) -> Figure:
     return controls_histogram(nulls, own)
 
 
-def agreement(correlations: np.ndarray, titles: list[str]) -> Figure:
-    """Rank correlations between methods."""
+def agreement(sizes: np.ndarray, signed: np.ndarray, titles: list[str]) -> Figure:
+    """Rank correlations between methods, of sizes and of signed values."""
     from esm2amp_core.plots.matrices import agreement_matrix
 
-    return agreement_matrix(correlations, titles)
-
-
-def unit_of(method: str) -> str:
-    """What a method's values are measured in, briefly."""
-    from esm2amp_core.explanation_report.pictures import unit_of
-
-    return unit_of(method)
+    return agreement_matrix(sizes, titles, below=signed)

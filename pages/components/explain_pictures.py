@@ -7,7 +7,7 @@ import streamlit as st
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.figures import explanation_frames as frames
 from esm2amp_core.figures import explanation_parts as parts_of
-from esm2amp_core.figures.explanation_bars import Panel, importance_bars, waterfall
+from esm2amp_core.figures.explanation_bars import importance_bars, waterfall
 from esm2amp_core.figures.explanation_heatmap import token_heatmap
 from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm
 from esm2amp_core.figures.explanation_track import sequence_track
@@ -76,8 +76,7 @@ def show_tracks(view: View, unfaithful: set[str]) -> None:
 
 def show_bars(view: View, unfaithful: set[str]) -> None:
     """Importance of every segment by all methods, side by side."""
-    panels = [Panel(METHODS[method].title, *parts_of.token_values(part), method in unfaithful)
-              for method, part in view.parts.items()]
+    panels = [parts_of.bars_of(part, muted=method in unfaithful) for method, part in view.parts.items()]
     clickable_chart(
         importance_bars(panels, view.pair, chosen=chosen_tokens(view.pair)), key="bars",
         alt="Importance of each segment by every method",
@@ -90,7 +89,8 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
                   "random order does, so nothing should be read from it here. ")
     caption_and_files(view, words + _reads(view), "importance",
-                      lambda: frames.token_table(view.parts, view.pair), drawings(drawn.bars, view))
+                      lambda: frames.token_table(view.parts, view.pair),
+                      drawings(drawn.bars, panels, view.pair))
     with st.expander("What each method shows, and what it does not"):
         told = [METHODS[method] for method in view.parts]
         st.markdown("\n".join(f"- **{method.title}.** {method.shows} {method.not_shown}" for method in told))

@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core.explanation_report.reading import no_better_than_random, read_test, tested_at
+from esm2amp_core.explanation_report.words import SIGNED_AGREEMENT, p_words, share
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
-from esm2amp_core.explanation_tests.faithfulness import SIGNIFICANT, Faithfulness
-from esm2amp_core.explanation_tests.randomisation import Randomisation
+from esm2amp_core.explanation_tests.faithfulness import CURVES, SIGNIFICANT, Faithfulness
+from esm2amp_core.explanation_tests.randomisation import ALIKE, Randomisation
 from esm2amp_core.explanations import METHODS, RESIDUES
 from esm2amp_core.figures.explanation_heatmap import named_heatmap
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
@@ -59,11 +60,9 @@ def _faithfulness(view: View, test: Faithfulness) -> None:
                    f"pairs some are, spread evenly. What follows is the mean of {count(len(rows), 'pair')}.")
     which = np.isin(test.rows, rows)
     titles = [_title(method) for method in test.methods]
-    panels = {"Taking segments away": ("deletion", "random_deletion"),
-              "Adding segments to an average pair": ("insertion", "random_insertion")}
-    curves = {panel: dict(zip(titles, getattr(test, own)[which].mean(axis=0), strict=True))
-              for panel, (own, _) in panels.items()}
-    random = {panel: getattr(test, name)[which].mean(axis=0) for panel, (_, name) in panels.items()}
+    curves = {panel: dict(zip(titles, getattr(test, curve)[which].mean(axis=0), strict=True))
+              for curve, panel in CURVES.items()}
+    random = {panel: getattr(test, f"random_{curve}")[which].mean(axis=0) for curve, panel in CURVES.items()}
     _chart(removal_curves(curves, random), "removal", "The score as segments are taken away or added")
     caption_and_files(
         view, "Segments are left out, or come in, one after the other, those that a method calls most "
@@ -72,21 +71,34 @@ def _faithfulness(view: View, test: Faithfulness) -> None:
         lambda: test.frame().loc[lambda frame: frame["row"].isin(rows)],
         drawings(drawn.removal, curves, random),
     )  # fmt: skip
-    st.markdown("\n".join(f"- {line}" for line in _faithful_words(view, test)))
-
-
-def _faithful_words(view: View, test: Faithfulness) -> list[str]:
     at = tested_at(test.rows, _row(view))
-    p_values = test.mean_p_values if at is None else test.p_values[at]
-    unfaithful = no_better_than_random(view.folder, None if at is None else _row(view))
+    st.markdown("\n".join(f"- {line}" for line in _faithful_words(test, at)))
+    told = ("p: the share of random orders that do as well. Several methods are tested side by side, so it "
+            "is corrected for their number (Holm); a method counts as better where the corrected p is at "
+            f"most {SIGNIFICANT:g}.")
+    if at is None:
+        told += (f" p-values are those of the mean over all {count(len(test.rows), 'tested pair')}; in "
+                 "brackets behind the share of pairs stands its 95 % interval, where pairs are enough.")
+    st.caption(told)
+
+
+def _faithful_words(test: Faithfulness, at: int | None) -> list[str]:
+    """What the test says of each method, for a tested pair or (None) over all of them."""
+    if at is None:
+        found = test.mean_p_values, test.corrected_mean_p_values, test.better_on_average
+    else:
+        found = test.p_values[at], test.corrected_p_values[at], test.better_than_random[at]
     lines = []
-    for method, p in zip(test.methods, p_values, strict=True):
+    for m, (method, p, corrected, better) in enumerate(zip(test.methods, *found, strict=True)):
         if np.isnan(p):
             verdict = "cannot be tested: the score lies too near to that of an average pair"
-        elif method in unfaithful:
-            verdict = f"no better than random orders (p = {p:.2g}); read nothing from it here"
+        elif better:
+            verdict = f"better than random orders ({p_words(p, corrected)})"
         else:
-            verdict = f"better than random orders (p = {p:.2g})"
+            verdict = f"no better than random orders ({p_words(p, corrected)}); read nothing from it here"
+        if at is None and not np.isnan(p):
+            of_pairs = share(test.share_better[m], test.share_low[m], test.share_high[m])
+            verdict += f"; pair by pair, better on {of_pairs} of the pairs"
         lines.append(f"**{_title(method)}**: {verdict}.")
     return lines
 
@@ -131,24 +143,29 @@ def _agreement(view: View, test: Agreement) -> None:
         return
     st.subheader("Do the methods agree?", anchor=False)
     at = tested_at(test.rows, _row(view))
-    matrix = test.mean if at is None else test.correlations[at]
+    sizes, signed = (test.mean, test.signed_mean) if at is None else (
+        test.correlations[at], test.signed_correlations[at])  # fmt: skip
     titles = [_title(method) for method in test.methods]
-    _chart(named_heatmap(matrix, titles), "agreement",
+    _chart(named_heatmap(sizes, titles, beside=signed), "agreement",
            "Rank correlation between the methods")
     rows = test.rows if at is None else test.rows[[at]]
+    second = f"{SIGNED_AGREEMENT} " if np.isfinite(signed).any() else ""
     caption_and_files(
-        view, "1: two methods put the segments in the same order; 0: their orders have nothing in common. "
+        view, "1: two methods put the segments in the same order; 0: their orders have nothing in common; "
+        f"−1: they are reversed. {second}"
         "Methods may agree and all be wrong about the biology, and those that explain second models (forest, "
         "network) need not agree with the others.", "agreement",
         lambda: test.frame().loc[lambda frame: frame["row"].isin(rows)],
-        drawings(drawn.agreement, matrix, titles),
+        drawings(drawn.agreement, sizes, signed, titles),
     )  # fmt: skip
 
 
 def _randomisation(view: View, test: Randomisation) -> None:
     st.subheader("Would an untrained model explain it the same way?", anchor=False)
     lines = []
-    for method, mean, passes, reason in zip(test.methods, test.mean, test.passes, test.reasons, strict=True):
+    for method, mean, magnitude, passes, reason in zip(
+        test.methods, test.mean, test.magnitude_mean, test.passes, test.reasons, strict=True
+    ):
         if np.isnan(mean):
             verdict = f"not checked: {literal(reason) or 'nothing to compare'}"
         elif passes:
@@ -156,6 +173,9 @@ def _randomisation(view: View, test: Randomisation) -> None:
         else:
             verdict = (f"much like that of the true model (rank correlation {mean:.2f}): it reflects the "
                        "proteins more than what was learned")
+        if passes and magnitude >= ALIKE:
+            verdict += (f". Its magnitudes (how much a segment matters, whatever the sign) stay alike "
+                        f"({magnitude:.2f}): they tell more of the proteins, so read the signed values")
         lines.append(f"- **{_title(method)}**: {verdict}")
     st.markdown("\n".join(lines))
     caption_and_files(
