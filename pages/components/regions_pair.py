@@ -11,7 +11,7 @@ import streamlit as st
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures.explanation_pair import PairTokens
-from esm2amp_core.figures.explanation_parts import residue_values, token_values
+from esm2amp_core.figures.explanation_parts import residue_values, token_values, unit_of
 from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.region_numbers import type_colours
 from esm2amp_core.figures.region_track import add_regions
@@ -20,7 +20,7 @@ from esm2amp_core.region_files import LOW, TOP, RegionFolder
 from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.colours import RegionLayer
 from esm2amp_core.workspace import Workspace
-from pages.components.explain_drawings import drawings, unit_of
+from pages.components.explain_drawings import drawings
 from pages.components.explain_selection import choose, chosen_tokens, clickable_chart
 from pages.components.explain_structure import choose_in_3d, importance_of
 from pages.components.page import show_user_error
