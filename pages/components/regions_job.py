@@ -84,7 +84,8 @@ def show_enrichment(job: Job, folder: RegionFolder) -> None:
     files_row(
         job, "enrichment", lambda: folder.enrichment, on_paper("enrichment_plot", found, names),
         f"**Regions.** A dot right of 0: these {unit}s are covered more than by chance, that is when {moved}"
-        ". A filled dot: the p-value, corrected for all tests of this table, is at most 0.05. The line is "
+        ". Between top and low, chance itself need not be 0: the grey bar shows it. A filled dot: the "
+        "p-value, corrected for all tests of this table, is at most 0.05. The line is "
         "the 95 % interval over pairs that share proteins (from 10 pairs on). It shows where the explanation "
         "points; it does not show that the model knows the region, nor that the region binds the partner.",
     )  # fmt: skip
