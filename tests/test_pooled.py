@@ -10,7 +10,7 @@ from tiny import INSULIN_A, UBIQUITIN
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.pooled import STAGE, embed_pooled, feature_key
-from esm2amp_core.features import pool_protein
+from esm2amp_core.features import POOLING_VERSION, pool_protein
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.sequences import Protein
 
@@ -103,7 +103,7 @@ def test_the_key_depends_on_all_that_decides_the_numbers(embedder, monkeypatch):
     # Parts do not run into each other.
     keys.add(feature_key("a", Counting(embedder, name="bc")))
     keys.add(feature_key("ab", Counting(embedder, name="c")))
-    monkeypatch.setattr("esm2amp_core.embed.pooled.POOLING_VERSION", 2)
+    monkeypatch.setattr("esm2amp_core.embed.pooled.POOLING_VERSION", POOLING_VERSION + 1)
     keys.add(feature_key("digest", embedder))
     assert len(keys) == 8
 
