@@ -78,11 +78,10 @@ def controls_histogram(nulls: Mapping[str, np.ndarray], own: float) -> go.Figure
         )  # fmt: skip
         figure.add_vline(x=own, line={"color": CHOSEN, "width": 2}, row=row, col=1)
         figure.update_yaxes(nticks=3, tickformat=",d", rangemode="tozero", row=row, col=1)
-    anchor, shift = ("left", 4) if own < (low + high) / 2 else ("right", -4)
-    figure.add_annotation(x=own, y=1, yref="y domain", text=f"this pair {own:.3f}", showarrow=False,
-                          yanchor="top", xanchor=anchor, xshift=shift)  # fmt: skip
     figure.update_xaxes(range=[low, high])
-    figure.update_xaxes(title="probability of interaction", row=len(nulls), col=1)
+    # Beside its line the number would stand on the bars, or on a panel's title.
+    figure.update_xaxes(title=f"probability of interaction (line: this pair, {own:.3f})", row=len(nulls),
+                        col=1)  # fmt: skip
     figure.update_annotations(font_size=12)
     figure.update_layout(height=70 + 115 * len(nulls), showlegend=False, bargap=0, dragmode=False,
                          margin={"l": 10, "r": 10, "t": 26, "b": 10})  # fmt: skip

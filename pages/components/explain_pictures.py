@@ -45,6 +45,12 @@ def _from_where(view: View) -> str:
             f"logit of this pair, {score:.2f}: so {heavier} outweighs {lighter}, whatever the call. ")
 
 
+def _doubt(methods: list[str]) -> str:
+    """What is said wherever a method that does no better than chance is drawn; "" for none."""
+    names = ", ".join(METHODS[method].title for method in methods)
+    return f" **{names}: no better than a random order here; read nothing from it.**" if names else ""
+
+
 def show_tracks(view: View, unfaithful: set[str]) -> None:
     """Both proteins from end to end, coloured by one method."""
     methods = list(view.parts)
@@ -67,8 +73,7 @@ def show_tracks(view: View, unfaithful: set[str]) -> None:
     words = (f"The numbered blocks are the ten segments of each protein. {colours}Drag over a stretch to "
              f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
     shown = {method} if by_residue is None else {method, by_residue.method}
-    if doubtful := ", ".join(METHODS[name].title for name in view.parts if name in shown & unfaithful):
-        words += f" **{doubtful}: no better than a random order here; read nothing from it.**"
+    words += _doubt([name for name in view.parts if name in shown & unfaithful])
     table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue
              else lambda: frames.token_table({method: view.parts[method]}, view.pair))
     caption_and_files(view, words, "sequences", table, drawings(drawn.tracks, view, method))
@@ -99,7 +104,7 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
             st.markdown(f"- **{title}** was left out: {literal(str(reason))}")
 
 
-def show_matrix(view: View, part: Explanation) -> None:
+def show_matrix(view: View, part: Explanation, unfaithful: set[str]) -> None:
     """Token by token of a layer and a head, such as attention."""
     layers, heads = parts_of.labels_of(part, "layers"), parts_of.labels_of(part, "heads")
     left, right = st.columns([1.75, 1], gap="medium")
@@ -123,15 +128,16 @@ def show_matrix(view: View, part: Explanation) -> None:
                           template="{row}<br>takes {value}<br>from {column}"),
             key="matrix", alt="Attention: how much each segment takes from each other one",
         )  # fmt: skip
-        st.caption(METHODS[part.method].shows)
+        st.caption(METHODS[part.method].shows + _doubt([part.method] if part.method in unfaithful else []))
         picture_files(view, "attention", lambda: frames.matrix_table(matrix, view.pair.tokens),
                       drawings(drawn.matrix, matrix, view.pair, _title_words(layer, head, len(layers))))
 
 
-def show_waterfall(view: View) -> None:
+def show_waterfall(view: View, unfaithful: set[str]) -> None:
     """From the base value to the score, by a method whose values add up."""
     able = [method for method, part in view.parts.items() if parts_of.is_additive(part)]
-    method = st.segmented_control("Method", able, default=able[0], required=True, key="explain-additive",
+    first = next((method for method in able if method not in unfaithful), able[0])
+    method = st.segmented_control("Method", able, default=first, required=True, key="explain-additive",
                                   format_func=lambda key: METHODS[key].title)
     part = view.parts[method]
     scale = str(part.settings.get("scale", "score"))
@@ -140,7 +146,9 @@ def show_waterfall(view: View) -> None:
                   chosen=chosen_tokens(view.pair), scale_words=scale),
         key="waterfall", alt="From the base value over the segments to the score",
     )  # fmt: skip
-    caption_and_files(view, f"{METHODS[method].shows} {TOLD_APART}{METHODS[method].not_shown}", "waterfall",
+    words = f"{METHODS[method].shows} {TOLD_APART}{METHODS[method].not_shown}"
+    words += _doubt([method] if method in unfaithful else [])
+    caption_and_files(view, words, "waterfall",
                       lambda: frames.token_table({method: part}, view.pair),
                       drawings(drawn.steps, part, view.pair))
 

@@ -57,11 +57,11 @@ def sections_of(
     sections: dict[str, Callable[[], None]] = {"Which segments matter": lambda: show_bars(view, unfaithful)}
     for part in view.parts.values():
         if parts_of.has_token_matrix(part):
-            sections[METHODS[part.method].title] = lambda part=part: show_matrix(view, part)
+            sections[METHODS[part.method].title] = lambda part=part: show_matrix(view, part, unfaithful)
         if parts_of.has_interactions(part):
             sections["Working together"] = lambda part=part: show_interactions(view, part)
     if any(parts_of.is_additive(part) for part in view.parts.values()):
-        sections["Step by step to the score"] = lambda: show_waterfall(view)
+        sections["Step by step to the score"] = lambda: show_waterfall(view, unfaithful)
     if not view.is_pair:
         sections["Pair by pair"] = lambda: show_swarm(view)
     if view.is_pair:
