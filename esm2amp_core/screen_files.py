@@ -2,7 +2,8 @@
 
 ``manifest.json`` tells what is screened with what, and lists the parts; ``parts/`` holds every pair's score.
 All else follows from the parts: ``hits.csv`` (best pairs, by score and by z), ``partners.csv`` (best partners
-of each bait), ``proteins.csv`` (how each protein scores with all its partners), ``histogram.csv``, the
+of each bait), ``proteins.csv`` (how each protein scores with all its partners, or with the model's
+reference proteins: ``reference/`` has those scores), ``histogram.csv``, the
 network of the hits (``network.graphml``, ``network.tsv``, ``network_nodes.tsv``), ``left_out.csv`` and
 ``summary.json``, which comes last: where it stands, the screen is finished.
 """
@@ -26,7 +27,7 @@ from esm2amp_core.errors import JobError
 from esm2amp_core.files.delimited import unguarded
 from esm2amp_core.files.whole_file import whole_file
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
 HITS, PARTNERS, PROTEINS, HISTOGRAM = "hits.csv", "partners.csv", "proteins.csv", "histogram.csv"
 LEFT_OUT, GRAPHML, EDGES, NODES = "left_out.csv", "network.graphml", "network.tsv", "network_nodes.tsv"
@@ -36,8 +37,11 @@ HIT_COLUMNS = ("rank_by_score", "rank_by_z", "protein_a", "protein_b", *SCORE_CO
                "rank_for_a", "rank_for_b")
 """Ranks count from 1; ``rank_for_a`` is B's place among A's partners. ``z`` is the smaller of the two."""
 PARTNER_COLUMNS = ("protein", "rank", "partner", "probability", "logit", "z_protein", "z_partner", "z")
-PROTEIN_COLUMNS = ("protein", "role", "also_called", "length", "n_partners", "mean_logit", "sd_logit",
-                   "share_called", "n_hits")
+PROTEIN_COLUMNS = ("protein", "role", "also_called", "length", "n_partners", "background", "n_background",
+                   "mean_logit", "sd_logit", "share_called", "n_hits")
+"""``background`` tells with whom mean, SD and share were found: its partners, or reference proteins of
+the model; ``n_background``, how many."""
+BY_PARTNERS, BY_REFERENCE = "partners", "reference"
 LEFT_OUT_COLUMNS = ("file", "protein", "screened_as", "problem", "remedy")
 """``screened_as`` is empty where the record's sequence is not screened at all."""
 HISTOGRAM_COLUMNS = ("from", "to", "pairs")
@@ -48,8 +52,8 @@ PART_SCHEMA = pa.schema([
 ])  # fmt: skip
 VIEW_EDGES = 2_000
 """As many as a browser draws; the files have all."""
-_TEXTS = ("protein_a", "protein_b", "protein", "partner", "role", "also_called", "file", "screened_as",
-          "problem", "remedy")  # fmt: skip
+_TEXTS = ("protein_a", "protein_b", "protein", "partner", "role", "also_called", "background", "file",
+          "screened_as", "problem", "remedy")  # fmt: skip
 
 
 @dataclass(frozen=True)

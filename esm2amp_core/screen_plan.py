@@ -8,6 +8,9 @@ from math import isqrt
 
 import numpy as np
 
+MOST_PROTEINS = 4_096
+"""On each side of a block: their features are in memory together, 0.2 GB at the published size."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -83,6 +86,16 @@ class Plan:
         twice_or_self = n_both * (n_both - 1) // 2 + (0 if self.with_self else n_both)
         return self.n_baits * n_library - twice_or_self
 
+    def partners(self) -> tuple[tuple[range, int], ...]:
+        """Only baits, bait and library, only library: numbers of the proteins, and partners each of them has.
+
+        A protein is no partner of itself.
+        """
+        n_library = self.n_proteins - self.library_start
+        return ((range(self.library_start), n_library),
+                (range(self.library_start, self.n_baits), self.n_proteins - 1),
+                (range(self.n_baits, self.n_proteins), self.n_baits))  # fmt: skip
+
     def blocks(self) -> Iterator[Block]:
         """The blocks that have pairs; together they have every pair once."""
         n_library = self.n_proteins - self.library_start
@@ -90,6 +103,7 @@ class Plan:
         width = self.block_pairs // height
         if width >= n_library > 0:  # few library proteins: rather more baits at a time
             height, width = max(self.block_pairs // n_library, 1), n_library
+        height, width = min(height, MOST_PROTEINS), min(width, MOST_PROTEINS)
         number = 0
         for row in range(0, self.n_baits, height):
             rows = range(row, min(row + height, self.n_baits))

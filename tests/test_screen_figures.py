@@ -20,7 +20,8 @@ def proteins(means, role="library", n_partners=100):
     n = len(means)
     return pd.DataFrame({
         "protein": [f"{role[0]}{i}" for i in range(n)], "role": role, "also_called": "", "length": 100,
-        "n_partners": n_partners, "mean_logit": means, "sd_logit": np.linspace(0.5, 1, n),
+        "n_partners": n_partners, "background": "partners", "n_background": n_partners,
+        "mean_logit": means, "sd_logit": np.linspace(0.5, 1, n),
         "share_called": 0.1, "n_hits": 1,
     })  # fmt: skip
 

@@ -47,7 +47,7 @@ def screens(draw):
     return plan, list(scored(plan, seed=draw(some.integers(0, 99)), values=values))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(screens())
 def test_backgrounds_and_z_are_those_of_the_whole_table(screen):
     plan, blocks = screen
@@ -69,7 +69,7 @@ def test_backgrounds_and_z_are_those_of_the_whole_table(screen):
     assert_array_equal(z, pd.DataFrame({"a": z_a, "b": z_b}).min(axis=1))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(screens(), some.integers(1, 50))
 def test_the_best_pairs_are_exact_where_many_are_equal(screen, k):
     _, blocks = screen
@@ -90,7 +90,7 @@ def test_pairs_without_a_score_do_not_compete():
     assert top.pairs["second"].tolist() == [2]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(screens(), some.integers(1, 6), some.booleans())
 def test_the_best_partners_of_each_bait_are_exact(screen, k, often):
     plan, blocks = screen
@@ -108,7 +108,7 @@ def test_the_best_partners_of_each_bait_are_exact(screen, k, often):
     assert_array_equal(other_than(bait, pairs), wanted["partner"])
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(screens(), some.randoms(use_true_random=False))
 def test_ranks_count_the_partners_that_score_higher(screen, chance):
     _, blocks = screen
@@ -124,7 +124,7 @@ def test_ranks_count_the_partners_that_score_higher(screen, chance):
         assert_array_equal(places.ranks, wanted)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(screens())
 def test_the_histogram_counts_every_pair(screen):
     _, blocks = screen

@@ -252,7 +252,7 @@ def test_names_that_look_like_formulas_or_markup_come_back_as_they_were(predicto
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda values: values | {"format": 2}, "has format 2; this program reads 1"),
+    (lambda values: values | {"format": 1}, "has format 1; this program reads 2"),
     (lambda values: values | {"parts": [{"block": 0}]}, "damaged. Run the screen into a new folder"),
     (lambda values: values | {"parts": None}, "manifest.json of the screen is missing or damaged"),
     (lambda values: values | {"parts": values["parts"][1:]}, "is not finished. Run it again"),

@@ -30,6 +30,9 @@ def screen(
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
     top: Annotated[int, typer.Option(help="Best pairs in hits.csv: so many by score, so many by z.")] = 1_000,
     top_partners: Annotated[int, typer.Option(help="Best partners of each bait in partners.csv.")] = 20,
+    reference: Annotated[
+        int, typer.Option(help="Training proteins to judge proteins with too few partners by; 0: none.")
+    ] = 100,
     block: Annotated[int, typer.Option(help="Pairs in memory at a time, and in a file.")] = 100_000,
     engine: Annotated[str, typer.Option(help="local, or ray: spread over a cluster.")] = LOCAL,
     ray_address: Annotated[str, typer.Option(help="Of a Ray cluster; a new one here if absent.")] = "",
@@ -60,7 +63,8 @@ def screen(
     from esm2amp_core.screening.ray_engine import RayEngine
     from esm2amp_core.screening.running import ScreenOptions, run_screen
 
-    options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, block_pairs=block)
+    options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, reference=reference,
+                            block_pairs=block)
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         made = run_screen(predictor, proteins, output, options=options, report=report,

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
+from esm2amp_core.figures.screen_numbers import met
 
 ROLES = {"bait": ("circle", POSITIVE), "library": ("circle", "#98a4af"),
          "bait and library": ("circle", "#98a4af")}  # fmt: skip
@@ -20,6 +21,8 @@ def background_plot(
     proteins: pd.DataFrame, sticky: pd.Series, *, by: str = SPREAD, marked: str = ""
 ) -> go.Figure:
     """A point per protein: its mean logit against their spread, or by rank.
+
+    The scores are those with its partners, or with reference proteins: the hover text tells which.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def background_plot(
     for line in known[known["protein"] == marked].to_dict("records"):
         figure.add_annotation(x=line[x], y=line[y], text=picture_text(marked), showarrow=True, arrowhead=2,
                               ax=24, ay=-30)  # fmt: skip
-    titles = {"mean_logit": "mean score with all partners (logit)", "sd_logit": "spread of its scores (SD)",
+    titles = {"mean_logit": "mean score with all others (logit)", "sd_logit": "spread of its scores (SD)",
               "rank": "proteins, highest mean first"}
     figure.update_xaxes(title=titles[x], zeroline=False)
     figure.update_yaxes(title=titles[y], zeroline=False)
@@ -79,4 +82,4 @@ def _words(protein: dict) -> str:
     spread = "" if np.isnan(protein["sd_logit"]) else f", spread {protein['sd_logit']:.2f}"
     return (f"<b>{picture_text(protein['protein'])}</b> ({protein['role']})<br>mean logit "
             f"{protein['mean_logit']:+.2f}{spread}<br>called interacting with {protein['share_called']:.1%} "
-            f"of {protein['n_partners']:,.0f} partners<br>{protein['n_hits']:,.0f} of the best hits")
+            f"of {met(protein)}<br>{protein['n_hits']:,.0f} of the best hits")

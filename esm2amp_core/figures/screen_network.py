@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
 from esm2amp_core.figures.screen_layout import lay_out
+from esm2amp_core.figures.screen_numbers import met
 
 NAMED = 40
 """Nodes with their names written beside them: all, or those with most edges."""
@@ -144,7 +145,7 @@ def _add_nodes(figure: go.Figure, drawn: Network, proteins: pd.DataFrame) -> Non
 
 def _node_words(name: str, degree: int, about: pd.Series) -> str:
     share = "" if np.isnan(about["share_called"]) else (
-        f"<br>called interacting with {about['share_called']:.1%} of {about['n_partners']:,.0f} partners")
+        f"<br>called interacting with {about['share_called']:.1%} of {met(about)}")
     return (f"<b>{picture_text(name)}</b> ({about['role']}, {about['length']:,.0f} residues)<br>"
             f"{degree:,} of the hits shown{share}")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from esm2amp_core.screen_files import BY_REFERENCE
 
 STICKY_DISTANCE = 2.0
 """Spreads above the usual from which a protein's own average counts as unusually high."""
@@ -19,28 +22,34 @@ def find_sticky(proteins: pd.DataFrame, fewest_partners: int) -> pd.Series:
     """Proteins that score high whatever they are paired with.
 
     A protein's mean logit is compared with those of the proteins that met the same partners: the baits met
-    the library, the library the baits. Median and median absolute deviation stand for the usual and its
-    spread, so that the sticky ones themselves do not decide what is usual.
+    the library, the library the baits, or both the same reference proteins. Median and median absolute
+    deviation stand for the usual and its spread, so that the sticky ones do not decide what is usual.
 
     Parameters
     ----------
     proteins : DataFrame
         `screen_files.PROTEIN_COLUMNS`.
     fewest_partners : int
-        A mean over fewer is not judged.
+        A mean over fewer, be they partners or reference proteins, is not judged.
 
     Returns
     -------
     Series, dtype=bool
         By protein; False also where it cannot be told.
     """
-    judged = proteins[proteins["n_partners"] >= fewest_partners]
+    judged = proteins[proteins["n_background"] >= fewest_partners]
     by_role = judged.groupby("role")["mean_logit"]
     usual = by_role.transform("median")
     spread = NORMAL_MAD * (judged["mean_logit"] - usual).abs().groupby(judged["role"]).transform("median")
     distance = (judged["mean_logit"] - usual) / spread.where(spread > 0)
     high = (distance >= STICKY_DISTANCE) & (by_role.transform("size") >= FEWEST_PROTEINS)
     return high.reindex(proteins.index, fill_value=False).set_axis(proteins["protein"])
+
+
+def met(protein: Mapping[str, Any]) -> str:
+    """With whom the scores behind a protein's mean are, in words: ``100 reference proteins``."""
+    kind = "reference proteins" if protein["background"] == BY_REFERENCE else "partners"
+    return f"{protein['n_background']:,.0f} {kind}"
 
 
 class ScoreBars(NamedTuple):

@@ -45,14 +45,16 @@ class FeatureFile:
 @contextmanager
 def feature_file(
     folder: Path, proteins: Sequence[Protein], feature_set: FeatureSet, embed: EmbedChunk, chunk_size: int,
-    report: Report,
+    report: Report, *, reference: np.ndarray | None = None,
 ) -> Iterator[tuple[FeatureFile, dict[str, str]]]:
     """Embed proteins some at a time into a file that is there for as long as the block lasts.
+
+    Features of `reference` proteins, ndarray, shape=(R, T, D), follow them where they are given.
 
     Yields
     ------
     features : FeatureFile
-        Of the proteins that could be read, in order.
+        Of the proteins that could be read, in order, then of the reference.
     failures : dict of str to str
         Digests of the others, and reasons.
     """
@@ -70,6 +72,9 @@ def feature_file(
                     values = features.select(feature_set)
                     file.write(np.ascontiguousarray(values, np.float32).tobytes())
                     n_kept, shape = n_kept + len(values), values.shape[1:]
+                if reference is not None and n_kept:
+                    file.write(np.ascontiguousarray(reference, np.float32).tobytes())
+                    n_kept += len(reference)
         except OSError as error:
             raise UserError(f"The features cannot be kept in {path}: {error.strerror or error}.",
                             hint="Free some space there; run again, and it goes on.") from None

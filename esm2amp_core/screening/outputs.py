@@ -14,6 +14,8 @@ from esm2amp_core.exports import delimited
 from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.progress import Report
 from esm2amp_core.screen_files import (
+    BY_PARTNERS,
+    BY_REFERENCE,
     EDGES,
     FORMAT,
     GRAPHML,
@@ -29,14 +31,13 @@ from esm2amp_core.screen_files import (
     PROTEINS,
     SUMMARY,
 )
-from esm2amp_core.screen_plan import Block, Plan
+from esm2amp_core.screen_plan import Plan
 from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.network import graphml
 from esm2amp_core.screening.parts import PartStore
 from esm2amp_core.screening.ranking import (
     BINS,
     FEWEST_PARTNERS,
-    PAIR,
     Background,
     Histogram,
     Partners,
@@ -60,6 +61,7 @@ def write_outputs(
     top_partners: int,
     facts: dict[str, Any],
     report: Report,
+    reference: Background | None = None,
 ) -> None:
     """Read the parts three times (backgrounds and scores; z; ranks) and write every table, the summary last.
 
@@ -74,15 +76,17 @@ def write_outputs(
     top, top_partners : int
         How many pairs by score and by z; how many partners of each bait.
     facts : dict
-        JSON values for the summary.
+        JSON values for the summary; ``n_reference``: how many reference proteins the model gave.
     report : Report
+    reference : Background, optional
+        What proteins with too few partners score with reference proteins.
     """
     folder, done = store.folder, 0
 
     def each_block() -> Iterator[np.ndarray]:
         nonlocal done
         for block in plan.blocks():
-            pairs = _pairs_of(store, block)
+            pairs = store.pairs(block)
             yield pairs
             done += len(pairs)
             report(STAGE, done, PASSES * plan.n_pairs)
@@ -94,6 +98,9 @@ def write_outputs(
         histogram.add(pairs)
         best.add(pairs, pairs["logit"])
         partners.add(pairs)
+    n_partners = background.n.copy()
+    if reference is not None:
+        background.stand_in(reference)
     special = Top(top)
     for pairs in each_block():
         special.add(pairs, background.z(pairs)[2])
@@ -105,7 +112,7 @@ def write_outputs(
 
     names = np.array(proteins.names, dtype=object)
     hit_table = _hit_frame(hits, best.pairs, special.pairs, background, places, names)
-    protein_table = _protein_frame(proteins, background, hits)
+    protein_table = _protein_frame(proteins, n_partners, background, hits)
     edges_of = [hit_table["protein_a"], hit_table["protein_b"]]
     nodes = protein_table[protein_table["protein"].isin(pd.concat(edges_of))].reset_index(drop=True)
     edges = np.arange(BINS + 1) / BINS
@@ -126,19 +133,10 @@ def write_outputs(
         "n_called": histogram.n_called, "threshold": threshold, "top": top,
         "top_partners": top_partners, "n_hits": len(hits), "n_left_out": len(proteins.left_out),
         "n_failed": proteins.n_failed,
-        "fewest_partners": FEWEST_PARTNERS, "notes": _notes(background, plan, proteins),
+        "fewest_partners": FEWEST_PARTNERS, "n_by_reference": int(background.by_reference.sum()),
+        "notes": _notes(background, plan, proteins, facts["n_reference"]),
     }  # fmt: skip
     _write(folder / SUMMARY, (json.dumps(summary, indent=1) + "\n").encode())
-
-
-def _pairs_of(store: PartStore, block: Block) -> np.ndarray:
-    """A finished block as an array of `PAIR`."""
-    scores = store.read(block.number)
-    pairs = np.empty(len(block), PAIR)
-    pairs["first"], pairs["second"] = block.pairs()
-    for name in ("logit", "probability", "order_difference"):
-        pairs[name] = getattr(scores, name)
-    return pairs
 
 
 def _union(*lists: np.ndarray) -> np.ndarray:
@@ -189,7 +187,9 @@ def _partner_frame(
     return frame[list(PARTNER_COLUMNS)]
 
 
-def _protein_frame(proteins: ScreenProteins, background: Background, hits: np.ndarray) -> pd.DataFrame:
+def _protein_frame(
+    proteins: ScreenProteins, n_partners: np.ndarray, background: Background, hits: np.ndarray
+) -> pd.DataFrame:
     number = np.arange(len(proteins.proteins))
     role = np.where(number < proteins.library_start, "bait",
                     np.where(number < proteins.n_baits, "bait and library", "library"))  # fmt: skip
@@ -199,7 +199,9 @@ def _protein_frame(proteins: ScreenProteins, background: Background, hits: np.nd
         "protein": proteins.names, "role": role,
         "also_called": ["; ".join(proteins.also_called.get(name, ())) for name in proteins.names],
         "length": [len(protein.sequence) for protein in proteins.proteins],
-        "n_partners": background.n, "mean_logit": np.where(has, background.mean, np.nan).round(6),
+        "n_partners": n_partners,
+        "background": np.where(background.by_reference, BY_REFERENCE, BY_PARTNERS),
+        "n_background": background.n, "mean_logit": np.where(has, background.mean, np.nan).round(6),
         "sd_logit": background.sd.round(6),
         "share_called": np.where(has, background.n_called / np.maximum(background.n, 1), np.nan).round(6),
         "n_hits": np.bincount(in_hits, minlength=len(number)),
@@ -207,9 +209,13 @@ def _protein_frame(proteins: ScreenProteins, background: Background, hits: np.nd
     return frame[list(PROTEIN_COLUMNS)]
 
 
-def _notes(background: Background, plan: Plan, proteins: ScreenProteins) -> list[str]:
+def _notes(background: Background, plan: Plan, proteins: ScreenProteins, n_reference: int) -> list[str]:
     """What a reader must know, a sentence each."""
     notes = []
+    if n_judged := int(background.by_reference.sum()):
+        notes.append(f"{n_judged:,} of {plan.n_proteins:,} proteins have fewer than {FEWEST_PARTNERS} "
+                     f"partners: their mean, SD and z come from their scores with {n_reference} reference "
+                     "proteins, which the model was trained on.")
     few = int((background.n < FEWEST_PARTNERS).sum())
     if few == plan.n_proteins:
         notes.append(f"No protein has {FEWEST_PARTNERS} partners, so there are no z-scores: whether one "

@@ -30,6 +30,7 @@ from esm2amp_core.screen_files import (
     read_part,
 )
 from esm2amp_core.screen_plan import Block
+from esm2amp_core.screening.ranking import PAIR
 
 JOURNAL = "parts.jsonl"
 
@@ -126,6 +127,15 @@ class PartStore:
         table = read_part(self.folder / PARTS / Path(part["file"]).name, part["sha256"])
         return BlockScores(*(table[name].to_numpy() for name in ("logit", "probability", "order_difference")))
 
+    def pairs(self, block: Block) -> np.ndarray:
+        """The pairs of a finished block: ndarray, dtype=PAIR; errors as of `read`."""
+        scores = self.read(block.number)
+        pairs = np.empty(len(block), PAIR)
+        pairs["first"], pairs["second"] = block.pairs()
+        for name in ("logit", "probability", "order_difference"):
+            pairs[name] = getattr(scores, name)
+        return pairs
+
     def close(self, identity: Mapping[str, Any]) -> None:
         """Move the list of all parts into the manifest."""
         self._write_manifest(identity, [self._finished[number] for number in sorted(self._finished)])
@@ -180,7 +190,8 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
         With everything that differs.
     """
     if not (folder / MANIFEST).exists():
-        strange = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        there = folder.iterdir() if folder.exists() else ()
+        strange = sorted(path.name for path in there if not path.name.startswith("."))
         if strange and strange != [PARTS]:
             raise UserError(f"{folder} holds something else: {strange[0]}.",
                             hint="Name a new folder for the screen.")

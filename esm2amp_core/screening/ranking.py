@@ -7,9 +7,10 @@ and standard deviation (n - 1) of the logits of a protein with all its other par
 
     z_a = (s - m_a) / d_a        z_b = (s - m_b) / d_b        z = min(z_a, z_b)
 
-The smaller one counts: a pair is special if it is so for both. Where one protein has fewer than
-`FEWEST_PARTNERS` partners, or all its logits are equal, it has no z and the other's counts alone. Pairs of a
-protein with itself are in no background.
+The smaller one counts: a pair is special if it is so for both. Of a protein with fewer than
+`FEWEST_PARTNERS` partners, m and d come from its logits with reference proteins (`reference`). Where there
+are none, or all its logits are equal, it has no z and the other's counts alone. Pairs of a protein with
+itself are in no background.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ class Background:
     Attributes
     ----------
     n, mean, squares : ndarray, shape=(N,)
-        Partners; mean logit; sum of squared deviations from it.
+        Partners, or reference proteins; mean logit; sum of squared deviations from it.
     n_called : ndarray, dtype=int64, shape=(N,)
-        Partners from a probability of `threshold` on.
+        How many of them from a probability of `threshold` on.
+    by_reference : ndarray, dtype=bool, shape=(N,)
+        Whose numbers are those with reference proteins.
     """
 
     def __init__(self, n_proteins: int, threshold: float) -> None:
         self.n, self.n_called = np.zeros(n_proteins, np.int64), np.zeros(n_proteins, np.int64)
         self.mean, self.squares = np.zeros(n_proteins), np.zeros(n_proteins)
+        self.by_reference = np.zeros(n_proteins, bool)
         self._threshold = np.float32(threshold)
 
     def add(self, pairs: np.ndarray) -> None:
@@ -55,6 +59,13 @@ class Background:
         self.mean[who] += apart * n / total
         self.n[who] = total
         self.n_called[who] += np.bincount(row, called).astype(np.int64)
+
+    def stand_in(self, reference: Background) -> None:
+        """Judge proteins with too few partners by what they score with reference proteins."""
+        N = len(self.n)
+        self.by_reference = (self.n < FEWEST_PARTNERS) & (reference.n[:N] >= FEWEST_PARTNERS)
+        for name in ("n", "mean", "squares", "n_called"):
+            getattr(self, name)[self.by_reference] = getattr(reference, name)[:N][self.by_reference]
 
     @property
     def sd(self) -> np.ndarray:

@@ -11,19 +11,28 @@ from typing import Any
 import torch
 
 from esm2amp_core import __version__
+from esm2amp_core.background import MOST_PROTEINS
 from esm2amp_core.errors import SequenceError, UserError
 from esm2amp_core.files.run_lock import run_lock
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.screen_files import ScreenFolder
-from esm2amp_core.screen_plan import Plan
+from esm2amp_core.screen_plan import Block, Plan
 from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.engines import Engine, LocalEngine
 from esm2amp_core.screening.features import FeatureFile, feature_file
 from esm2amp_core.screening.outputs import write_outputs
 from esm2amp_core.screening.parts import PartStore, check_folder
+from esm2amp_core.screening.ranking import FEWEST_PARTNERS
+from esm2amp_core.screening.reference import (
+    REFERENCE,
+    reference_background,
+    reference_blocks,
+    reference_features,
+    reference_names,
+)
 
-STAGE = "Scoring pairs"
+STAGE, REFERENCE_STAGE = "Scoring pairs", "Scoring pairs with reference proteins"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,8 @@ class ScreenOptions:
         Best pairs in the tables, by score and by z.
     top_partners : int
         Best partners of each bait.
+    reference : int
+        Training proteins of the model by which proteins with too few partners are judged; 0 for none.
     block_pairs : int
         Pairs in memory at a time; an interrupted screen loses at most as many.
 
@@ -50,6 +61,7 @@ class ScreenOptions:
     with_self: bool = False
     top: int = 1_000
     top_partners: int = 20
+    reference: int = 100
     block_pairs: int = 100_000
 
     def __post_init__(self) -> None:
@@ -58,6 +70,9 @@ class ScreenOptions:
             if not least <= getattr(self, name) <= most:
                 raise UserError(f"{name.replace('_', ' ')} is {getattr(self, name):,}.",
                                 hint=f"Choose {least:,} to {most:,}.")
+        if self.reference and not FEWEST_PARTNERS <= self.reference <= MOST_PROTEINS:
+            raise UserError(f"reference is {self.reference:,}.",
+                            hint=f"Choose {FEWEST_PARTNERS} to {MOST_PROTEINS}, or 0 for none.")
 
 
 def run_screen(
@@ -95,8 +110,9 @@ def run_screen(
         worker = stack.enter_context(closing(engine(predictor)))
         known = _identity(predictor, worker.device, proteins, options)
         check_folder(folder, known)
+        reference = reference_features(bundle, options.reference)
         with feature_file(folder, proteins.proteins, bundle.manifest.features, worker.embed,
-                          worker.proteins_at_once, report) as (features, failures):
+                          worker.proteins_at_once, report, reference=reference) as (features, failures):
             usable = proteins.without(failures)
             plan = usable.plan(options.block_pairs, with_self=options.with_self)
             if not plan.n_pairs:
@@ -105,24 +121,37 @@ def run_screen(
             identity = {**known, "screened": _screened(usable, plan)}
             store = PartStore(folder, usable.names)
             store.open(identity)
-            _score(store, plan, worker, features, report)
+            _score(STAGE, store, list(plan.blocks()), worker, features, report)
+            n_reference = 0 if reference is None else len(reference)
+            judging = list(reference_blocks(plan, n_reference)) if n_reference else []
+            judges = None
+            if judging:
+                kept = PartStore(folder / REFERENCE, [*usable.names, *reference_names(n_reference)])
+                about = identity | {"screened": identity["screened"] | {"pairs": sum(map(len, judging))}}
+                kept.open(about)
+                _score(REFERENCE_STAGE, kept, judging, worker, features, report)
+                kept.close(about)
+                judges = reference_background(kept, judging, bundle.manifest.threshold)
         store.close(identity)
         write_outputs(
             store, plan, usable, threshold=bundle.manifest.threshold, top=options.top,
-            top_partners=options.top_partners, facts={"kind": identity["kind"], "model": identity["model"]},
-            report=report,
+            top_partners=options.top_partners, report=report, reference=judges,
+            facts={"kind": identity["kind"], "model": identity["model"], "n_reference": n_reference},
         )  # fmt: skip
     return ScreenFolder(folder)
 
 
-def _score(store: PartStore, plan: Plan, worker: Engine, features: FeatureFile, report: Report) -> None:
+def _score(
+    stage: str, store: PartStore, blocks: list[Block], worker: Engine, features: FeatureFile, report: Report
+) -> None:
     """Score and keep every block that is not kept already."""
     finished = store.finished()
-    done = sum(len(block) for block in plan.blocks() if block.number in finished)
-    waiting = (block for block in plan.blocks() if block.number not in finished)
+    n_pairs = sum(map(len, blocks))
+    done = sum(len(block) for block in blocks if block.number in finished)
+    waiting = (block for block in blocks if block.number not in finished)
 
     def progress(n_scored: int) -> None:
-        report(STAGE, done + n_scored, plan.n_pairs)
+        report(stage, done + n_scored, n_pairs)
 
     progress(0)
     for block, scores in worker.score(waiting, features, progress):
@@ -142,7 +171,8 @@ def _identity(
         "model": {"name": card.name, "title": card.title, "digest": predictor.bundle.digest,
                   "encoder": str(embedder.name), "encoder_revision": str(embedder.revision),
                   "precision": str(embedder.precision), "device": device},
-        "options": {"with_self": options.with_self, "block_pairs": options.block_pairs},
+        "options": {"with_self": options.with_self, "block_pairs": options.block_pairs,
+                    "reference": options.reference},
         "versions": {"esm2amp": __version__, "torch": torch.__version__.partition("+")[0]},
     }  # fmt: skip
 

@@ -108,7 +108,7 @@ def _columns(order: str) -> dict[str, object]:
         "probability": column.ProgressColumn("Probability", min_value=0, max_value=1, format="%.3f",
                                              width=150),
         "z": column.NumberColumn("z", format="%.2f", help="The smaller of the two; the other one's where a "
-                                 "protein met too few partners."),
+                                 "protein has none. The tab “Proteins” tells with whom each is compared."),
         "z_a": column.NumberColumn("z for protein" if of_protein else "z for A", format="%.2f",
                                    help="How far this score lies above the protein's own mean, in standard "
                                    "deviations of its scores."),

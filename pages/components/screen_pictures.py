@@ -58,7 +58,8 @@ def show_network(job: Job, screen: ScreenFolder) -> None:
                                 format_func=ORDERS.get, key="screen-network-by")
     n_hits = int(screen.hits[rank].notna().sum())
     if not n_hits:
-        st.info("No pair has a z: the proteins met too few partners.")
+        st.info("No pair has a z: the proteins met too few partners, and the model brings no reference "
+                "proteins.")
         return
     most = min(n_hits, VIEW_EDGES)
     # A fifth of the hits at first: with all of a small screen, everything would be tied to everything.
@@ -93,7 +94,8 @@ def show_background(job: Job, screen: ScreenFolder) -> None:
     n_all = len(proteins)
     few = f" Of {n_all:,}, the {MOST_POINTS:,} highest are drawn." if n_all > MOST_POINTS else ""
     files_row(job, "proteins", lambda: proteins, on_paper("background", proteins, sticky, by=by),
-              "A point per protein: its mean score over all its partners. A protein far to the right of its "
+              "A point per protein: its mean score over all its partners, or over reference proteins where "
+              "partners are fewer than 20. A protein far to the right of its "
               f"like scores high with everything.{few}")
     if sticky.any():
         st.markdown(f"**{count(int(sticky.sum()), 'sticky protein')}**")
@@ -103,13 +105,16 @@ def show_background(job: Job, screen: ScreenFolder) -> None:
         shown = proteins.sort_values("mean_logit", ascending=False)
     column = st.column_config
     st.dataframe(
-        shown.head(TOP_STICKY)[["protein", "role", "length", "n_partners", "mean_logit", "sd_logit",
-                                "share_called", "n_hits"]],
+        shown.head(TOP_STICKY)[["protein", "role", "length", "n_partners", "background",
+                                "n_background", "mean_logit", "sd_logit", "share_called", "n_hits"]],
         hide_index=True, height=min(38 + 35 * max(min(len(shown), TOP_STICKY), 1), 388), alt="Proteins",
         column_config={
             "protein": "Protein", "role": "Role", "length": "Residues", "n_partners": "Partners",
+            "background": column.TextColumn("Compared with", help="Its partners in this screen; where they "
+                                            "are fewer than 20, reference proteins of the model."),
+            "n_background": column.NumberColumn("How many", help="Scores behind mean and spread."),
             "mean_logit": column.NumberColumn("Mean score", format="%.2f",
-                                              help="Mean logit over all partners."),
+                                              help="Mean logit with those it is compared with."),
             "sd_logit": column.NumberColumn("Spread", format="%.2f",
                                             help="Standard deviation of its logits."),
             "share_called": column.NumberColumn("Called interacting", format="percent"),

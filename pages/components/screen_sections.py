@@ -21,7 +21,9 @@ MOST_NOTES = 200
 
 WHAT_Z_SAYS = (
     "**z** says by how many standard deviations a pair's score lies above what its proteins score with all "
-    "others; of the two values of a pair, the smaller counts. A **sticky** protein scores high with "
+    "others; of the two values of a pair, the smaller counts. A protein with fewer than 20 partners here, as "
+    "those of a library that meets one bait, is compared with what it scores with reference proteins of the "
+    "model. A **sticky** protein scores high with "
     "everything, so that its hits have a high probability but a low z: look first at those that are high in "
     "both."
 )

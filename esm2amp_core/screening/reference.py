@@ -1,0 +1,72 @@
+"""Reference partners: how proteins score that have too few partners in the screen to judge them by.
+
+Of a library that meets one bait, each protein has one partner. Whether it scores high with everything is
+then asked of training proteins of the model (`background.Background`), the same for all: with s(p, r) the
+logits of protein p with the R reference proteins r,
+
+    m_p = sum_r s(p, r) / R        d_p = sqrt( sum_r (s(p, r) - m_p)^2 / (R - 1) )
+
+take the place of mean and standard deviation over its partners in `ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from esm2amp_core.models.bundle import ModelBundle
+from esm2amp_core.screen_plan import MOST_PROTEINS, Block, Plan
+from esm2amp_core.screening.parts import PartStore
+from esm2amp_core.screening.ranking import FEWEST_PARTNERS, Background
+
+REFERENCE = "reference"
+"""Folder within the screen with these scores: parts, checked and gone on with as its own."""
+
+
+def reference_features(bundle: ModelBundle, most: int) -> np.ndarray | None:
+    """Features of at most `most` training proteins, spread evenly over those that the bundle brings.
+
+    Returns
+    -------
+    ndarray, dtype=float32, shape=(R, T, D), or None
+        None where fewer than `FEWEST_PARTNERS` are wanted or there.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's file cannot be read.
+    """
+    background = bundle.background() if most >= FEWEST_PARTNERS else None
+    if background is None or len(background.values) < FEWEST_PARTNERS:
+        return None
+    n_there = len(background.values)
+    return background.values[np.linspace(0, n_there - 1, min(most, n_there)).round().astype(int)]
+
+
+def reference_blocks(plan: Plan, n_reference: int) -> Iterator[Block]:
+    """Every protein that has fewer than `FEWEST_PARTNERS` partners, with each reference protein.
+
+    The reference proteins are numbered behind those of the plan.
+    """
+    columns = range(plan.n_proteins, plan.n_proteins + n_reference)
+    height = min(max(plan.block_pairs // n_reference, 1), MOST_PROTEINS)
+    number = 0
+    for proteins, n_partners in plan.partners():
+        if n_partners < FEWEST_PARTNERS:
+            for start in range(proteins.start, proteins.stop, height):
+                yield Block(number, range(start, min(start + height, proteins.stop)), columns)
+                number += 1
+
+
+def reference_names(n_reference: int) -> list[str]:
+    """What the reference proteins are called in the parts: the bundle keeps no names."""
+    return [f"reference {number}" for number in range(1, n_reference + 1)]
+
+
+def reference_background(store: PartStore, blocks: list[Block], threshold: float) -> Background:
+    """Means and standard deviations over the reference proteins, from finished blocks, one at a time."""
+    background = Background(blocks[0].columns.stop, threshold)
+    for block in blocks:
+        background.add(store.pairs(block))
+    return background
