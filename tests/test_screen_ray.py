@@ -19,7 +19,8 @@ from esm2amp_core.predictor import Predictor
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening import ray_engine
 from esm2amp_core.screening.parts import PartStore
-from esm2amp_core.screening.ray_engine import Actor, RayEngine, _How
+from esm2amp_core.screening.ray_actor import Actor, Loading
+from esm2amp_core.screening.ray_engine import RayEngine
 from esm2amp_core.screening.running import ScreenOptions, run_screen
 from esm2amp_core.settings import Settings
 
@@ -100,7 +101,7 @@ def test_a_killed_node_loses_no_block_and_repeats_none(home, predictor, everythi
 
 
 def test_an_actor_refuses_another_model_or_program_and_names_its_machine(home, predictor):
-    how = _How(str(predictor.bundle.folder), predictor.bundle.digest, home, "cpu", "float32")
+    how = Loading(str(predictor.bundle.folder), predictor.bundle.digest, home, "cpu", "float32")
     Actor().load(how)
     with pytest.raises(UserError, match="On .*, esm2amp is .*; the screen was started by 0.0.1"):
         Actor().load(replace(how, version="0.0.1"))
