@@ -179,7 +179,7 @@ class ScreenFolder:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values["format"] != FORMAT:
                 raise JobError(f"This screen has format {values['format']}; this program reads {FORMAT}.",
-                               hint="Read it with the program that wrote it, or run it again.")
+                               hint="Read it with the program that wrote it, or run it into a new folder.")
             return values
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise unreadable(path) from error

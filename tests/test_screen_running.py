@@ -177,6 +177,29 @@ def test_what_is_cancelled_goes_on_later(predictor, everything, screen, tmp_path
     assert contents(tmp_path / "s") == contents(screen.folder)
 
 
+def test_what_stops_while_tables_are_written_needs_no_score_again(predictor, everything, screen, tmp_path,
+                                                                  monkeypatch):
+    from esm2amp_core.screening import outputs
+
+    write, written = outputs._write, []
+
+    def write_or_stop(path, data):
+        if len(written) == 2:
+            (path.parent / ".hits.12345678.part.csv").write_bytes(b"half")  # as a killed process leaves it
+            raise Cancelled
+        written.append(path.name)
+        write(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outputs, "_write", write_or_stop)
+        with pytest.raises(Cancelled):
+            run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    assert not ScreenFolder(tmp_path / "s").is_finished
+    monkeypatch.setattr("esm2amp_core.screening.engines.score_block", lambda *_, **__: pytest.fail("scored"))
+    run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    assert contents(tmp_path / "s") == contents(screen.folder)
+
+
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
 def test_a_damaged_part_is_noticed_and_made_again(predictor, everything, screen, tmp_path, damage):
     made = run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
@@ -252,7 +275,7 @@ def test_names_that_look_like_formulas_or_markup_come_back_as_they_were(predicto
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda values: values | {"format": 1}, "has format 1; this program reads 2"),
+    (lambda values: values | {"format": 1}, "has format 1; this program reads 2.*into a new folder"),
     (lambda values: values | {"parts": [{"block": 0}]}, "damaged. Run the screen into a new folder"),
     (lambda values: values | {"parts": None}, "manifest.json of the screen is missing or damaged"),
     (lambda values: values | {"parts": values["parts"][1:]}, "is not finished. Run it again"),

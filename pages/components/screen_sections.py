@@ -40,7 +40,6 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         screen = open_screen(workspace, job)
         _show_summary(screen)
         show_meaning(model_of(workspace, job))
-        st.markdown(WHAT_Z_SAYS)
         _show_notes(screen.summary["notes"])
         sections: dict[str, Callable[[], None]] = {
             "Best hits": lambda: show_hits(workspace, job, screen),
@@ -57,9 +56,11 @@ def _explore(workspace: Workspace, job_id: str) -> None:
 
 
 def _show_notes(notes: list[str]) -> None:
-    if notes:
-        with st.expander(f"What to know about this screen: {count(len(notes), 'note')}"):
-            st.markdown("\n".join(f"- {literal(note)}" for note in notes[:MOST_NOTES]))
+    """What z says, folded so that the hits are near; what is special in this screen."""
+    more = f", and {count(len(notes), 'note')} on this screen" if notes else ""
+    with st.expander(f"What z and sticky mean{more}"):
+        st.markdown(WHAT_Z_SAYS)
+        st.markdown("\n".join(f"- {literal(note)}" for note in notes[:MOST_NOTES]))
 
 
 def _show_summary(screen: ScreenFolder) -> None:
