@@ -105,6 +105,14 @@ def give(page, structure):
     return root
 
 
+def choose_from_list(page, label, option):
+    box = page.get_by_role("combobox", name=label)
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # scrolling would close the list again
+    box.click()
+    page.get_by_role("option", name=option).click()
+
+
 def assert_segment_is_outlined(page, root, chain, n_residues):
     expect(root.locator(".legend")).to_contain_text("chosen segment")
     assert root.evaluate(OUTLINED) == {chain: n_residues}
@@ -141,8 +149,7 @@ def test_a_segment_clicked_on_the_regions_page_is_outlined_in_3d(served, page):
     page.get_by_text("In 3D, on a structure of these proteins").click()
     root = give(page, served["structure"])
     assert "chosen segment" not in root.locator(".legend").inner_text()
-    page.get_by_role("combobox", name="Chosen segment").click()
-    page.get_by_role("option", name=re.compile("^A.segment5")).click()
+    choose_from_list(page, "Chosen segment", re.compile("^A.segment5"))
     page.wait_for_url("**token=A.segment5**")
     expect(root).not_to_have_attribute("data-drawn", "1")
     assert_segment_is_outlined(page, root, "a", 9)
@@ -154,7 +161,6 @@ def test_a_segment_clicked_on_the_regions_page_is_outlined_in_3d(served, page):
     page.wait_for_url("**token=A.segment1**")
     expect(root).not_to_have_attribute("data-drawn", "2")
     assert root.evaluate(OUTLINED) == {"a": 10}
-    page.get_by_role("combobox", name="Coloured by").click()
-    page.get_by_role("option", name="Annotated regions").click()
+    choose_from_list(page, "Coloured by", "Annotated regions")
     expect(root.locator(".legend")).to_contain_text("Domain")
     assert_readable(page, root)

@@ -217,6 +217,7 @@ def test_how_the_structure_fits_is_told(shown):
 def test_the_wrong_structure_is_refused_in_words_and_another_can_be_given(page, server):
     give(page, server, "other.pdb")
     page.get_by_text("other.pdb is a structure of other proteins").wait_for()
+    expect(page.locator("input[type=file]")).to_have_count(0)  # a page half drawn still has the old one
     page.get_by_role("button", name="Another structure").click()
     give(page, server, "complex.pdb")
     page.locator(".structure[data-drawn]").wait_for()
