@@ -78,7 +78,9 @@ def sequence_track(
     figure.update_layout(
         yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
         height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
-        bargap=0, margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
+        # Without a gap Plotly rounds bars to whole pixels: of a row of letters, only those of wider bars show.
+        bargap=0.001,
+        margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
         uniformtext={"minsize": 8, "mode": "hide"},
         hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
