@@ -267,7 +267,7 @@ def test_a_track_outlines_only_its_own_segments():
     def outlined(side):
         figure = sequence_track("A" * 40, side, np.ones(T), PAIR, signed=False,
                                 chosen=("B.segment1",))  # fmt: skip
-        return [(s.x0, s.x1) for s in figure.layout.shapes]
+        return [(s.x0, s.x1) for s in figure.layout.shapes if s.layer != "below"]
 
     assert outlined("B") == [(4.5, 8.5)]
     assert outlined("A") == []

@@ -206,7 +206,7 @@ def test_a_protein_without_regions_says_so():
 
 def test_low_segments_of_this_protein_are_framed():
     figure = track(region_frame(), low=["A.segment0", "B.segment3"])
-    (frame,) = figure.layout.shapes
+    (frame,) = [shape for shape in figure.layout.shapes if shape.layer != "below"]
     assert (frame.x0, frame.x1, frame.line.dash) == (0.5, 10.5, "dot")
 
 

@@ -78,7 +78,7 @@ def sequence_track(
     figure.update_layout(
         yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
         height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
-        # Without a gap Plotly rounds bars to whole pixels: of a row of letters, only those of wider bars show.
+        # Without a gap Plotly rounds bars to whole pixels, and shows the letters of the wider ones only.
         bargap=0.001,
         margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
         uniformtext={"minsize": 8, "mode": "hide"},
@@ -124,6 +124,9 @@ def _add_letters(
         if token.startswith(f"{side}.segment"):
             start, end = pair.residues(token)
             token_of[start - 1 : end] = [token] * (end - start + 1)
+    # The colour of zero below all of them: between two bars the page's ground would shine through.
+    figure.add_shape(type="rect", x0=0.5, x1=len(sequence) + 0.5, y0=0.03, y1=0.93, layer="below",
+                     fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
     figure.add_bar(
         x=list(range(1, len(sequence) + 1)), y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
         marker={"color": residues if known else np.zeros(len(sequence)), "colorscale": LETTERS, "cmin": -most,
