@@ -105,12 +105,20 @@ def give(page, structure):
     return root
 
 
+def click_until(page, target, wanted):
+    """As a person does: a click is lost, or a list closes, where the page is still being drawn."""
+    for _ in range(20):
+        target.click()
+        page.wait_for_timeout(1 * SECONDS)
+        if wanted.is_visible():
+            return
+    expect(wanted).to_be_visible()
+
+
 def choose_from_list(page, label, option):
-    box = page.get_by_role("combobox", name=label)
-    box.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)  # scrolling would close the list again
-    box.click()
-    page.get_by_role("option", name=option).click()
+    wanted = page.get_by_role("option", name=option)
+    click_until(page, page.get_by_role("combobox", name=label), wanted)
+    wanted.click()
 
 
 def assert_segment_is_outlined(page, root, chain, n_residues):
@@ -143,10 +151,9 @@ def test_a_segment_chosen_on_explain_is_outlined_in_3d_and_the_other_way_round(s
 def test_a_segment_clicked_on_the_regions_page_is_outlined_in_3d(served, page):
     page.goto(served["regions"])
     expect(page.get_by_text("inside an annotated region").first).to_be_visible()
-    page.get_by_role("tab", name="Pair by pair").click()
-    track = page.locator(".js-plotly-plot .nsewdrag").first
-    track.scroll_into_view_if_needed()
-    page.get_by_text("In 3D, on a structure of these proteins").click()
+    below = page.get_by_text("In 3D, on a structure of these proteins")
+    click_until(page, page.get_by_role("tab", name="Pair by pair"), below)
+    below.click()
     root = give(page, served["structure"])
     assert "chosen segment" not in root.locator(".legend").inner_text()
     choose_from_list(page, "Chosen segment", re.compile("^A.segment5"))
