@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from esm2amp_core.bfloat16 import computes_bfloat16
 from esm2amp_core.embed.hardware import PRECISIONS
 from esm2amp_core.errors import UserError
 
@@ -25,7 +26,7 @@ def choose_arithmetic(precision: str, device: torch.device) -> torch.dtype:
         raise UserError(f"There is no precision {precision!r}.",
                         hint=f"Choose one of {', '.join(PRECISIONS)}.")
     if precision == "auto":
-        precision = "bfloat16" if _computes_bfloat16(device) else "float32"
+        precision = "bfloat16" if computes_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
@@ -34,12 +35,3 @@ def autocast(arithmetic: torch.dtype, device: torch.device) -> AbstractContextMa
     if arithmetic == torch.float32:
         return nullcontext()
     return torch.autocast(device.type, arithmetic)
-
-
-def _computes_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
