@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+from browser_steps import click_until, downloaded
 from page_samples import make_starter
 from playwright.sync_api import Page, expect
 
@@ -164,11 +165,10 @@ def test_downloads_hold_every_row_and_are_safe_in_a_spreadsheet(results, page, t
     page.goto(results)
     paths = {}
     for kind, label in (("csv", "CSV"), ("xlsx", "Excel (XLSX)"), ("parquet", "Parquet")):
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name=f"Download {label}").click()
-        assert waiting.value.suggested_filename.endswith(f".{kind}")
+        file = downloaded(page, page.get_by_role("button", name=f"Download {label}"))
+        assert file.suggested_filename.endswith(f".{kind}")
         paths[kind] = tmp_path / f"scores.{kind}"
-        waiting.value.save_as(paths[kind])
+        file.save_as(paths[kind])
     with paths["csv"].open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["row"] for line in lines] == ["1", "2", "3"]
@@ -221,15 +221,17 @@ def test_a_cell_of_the_heatmap_chooses_its_segments_in_all_pictures(results, ser
     table.click(position={"x": 18, "y": 53})
     page.get_by_role("button", name="Explain this pair").click()
     page.wait_for_url("**/explain?job=*")
-    page.get_by_role("tab", name="Attention").click(timeout=180 * SECONDS)
+    expect(page.get_by_role("tab", name="Attention")).to_be_visible(timeout=180 * SECONDS)
+    click_until(page.get_by_role("tab", name="Attention"), page.locator(".js-plotly-plot .hm"))
     expect(page.locator(".js-plotly-plot .hm")).to_have_count(1)
     page.mouse.click(*cell_of(page, 3, 17))
     page.wait_for_url("**token=A.segment3&token=B.segment7")
     expect(page.get_by_text("A.segment3: residues 31 to 39 of P04637")).to_be_visible()
     expect(page.get_by_test_id("stCode").filter(has_text=P53[30:39])).to_be_visible()
     expect(page.get_by_test_id("stCode").filter(has_text=MDM2[65:74])).to_be_visible()
-    page.get_by_role("tab", name="Which segments matter").click()
-    expect(page.get_by_role("combobox", name="Chosen segment")).to_have_value(re.compile("A.segment3"))
+    chosen = page.get_by_role("combobox", name="Chosen segment")
+    click_until(page.get_by_role("tab", name="Which segments matter"), chosen)
+    expect(chosen).to_have_value(re.compile("A.segment3"))
     assert_fits(page)
     address = page.url
     page.reload()
@@ -241,11 +243,12 @@ def test_jobs_lists_finds_renames_and_deletes(results, server, page):
     own = page.get_by_test_id("stPageLink-NavLink").filter(has_text="Screen")  # there is a page of this name
     page.goto(f"{server.address}/jobs")
     expect(own).to_be_visible()
-    page.get_by_role("tab", name="Find a protein").click()
-    page.get_by_role("textbox", name="Find a protein in all jobs").fill("q00987")
+    find = page.get_by_role("textbox", name="Find a protein in all jobs")
+    click_until(page.get_by_role("tab", name="Find a protein"), find)
+    find.fill("q00987")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 scores found")).to_be_visible()
-    page.get_by_role("tab", name="History").click()
+    click_until(page.get_by_role("tab", name="History"), own)
     own.click()
     page.wait_for_url("**/results?job=*")
     page.get_by_role("button", name="Run again").click()

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+from browser_steps import click_until, downloaded
 from page_samples import make_starter
 from playwright.sync_api import expect
 from screen_samples import sequences
@@ -79,23 +80,21 @@ def test_from_pasted_proteins_to_a_file_of_hits(address, page):
     page.get_by_role("textbox", name="Find a protein").fill("L11")
     page.get_by_role("textbox", name="Find a protein").press("Enter")
     expect(page.get_by_text("2 of 50 hits match")).to_be_visible()
-    with page.expect_download() as given:
-        page.get_by_role("button", name="Download CSV").click()
-    hits = pd.read_csv(given.value.path(), keep_default_na=False, encoding="utf-8-sig")
+    file = downloaded(page, page.get_by_role("button", name="Download CSV"))
+    hits = pd.read_csv(file.path(), keep_default_na=False, encoding="utf-8-sig")
     assert len(hits) == 50 and HOSTILE in set(hits["protein_b"])
     assert hits["probability"].astype(float).between(0, 1).all()
 
-    page.get_by_role("tab", name="Network").click()
-    expect(page.locator(".js-plotly-plot .scatterlayer .point").first).to_be_visible()
+    click_until(page.get_by_role("tab", name="Network"),
+                page.locator(".js-plotly-plot .scatterlayer .point").first)
     edges = page.get_by_role("slider", name="Hits shown")
     expect(edges).to_have_value("20")
     edges.focus()
     edges.press("End")
     expect(page.locator(".js-plotly-plot .scatterlayer .point")).to_have_count(27)
-    page.get_by_role("tab", name="Files and settings").click()
-    with page.expect_download() as given:
-        page.get_by_role("button", name="All 50 pairs (Parquet)").click()
-    scores = pd.read_parquet(io.BytesIO(given.value.path().read_bytes()))
+    everything = page.get_by_role("button", name="All 50 pairs (Parquet)")
+    click_until(page.get_by_role("tab", name="Files and settings"), everything)
+    scores = pd.read_parquet(io.BytesIO(downloaded(page, everything).path().read_bytes()))
     assert len(scores) == 50 and set(scores["protein_a"]) == {"bait0", "bait1"}
     page.wait_for_timeout(300)
     widths = page.evaluate("[document.documentElement, document.querySelector('[data-testid=stMain]')]"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+from browser_steps import click_until
 from page_samples import make_starter
 from playwright.sync_api import expect
 from region_jobs import SEQUENCES, compare, explain
@@ -105,19 +106,9 @@ def give(page, structure):
     return root
 
 
-def click_until(page, target, wanted):
-    """As a person does: a click is lost, or a list closes, where the page is still being drawn."""
-    for _ in range(20):
-        target.click()
-        page.wait_for_timeout(1 * SECONDS)
-        if wanted.is_visible():
-            return
-    expect(wanted).to_be_visible()
-
-
 def choose_from_list(page, label, option):
     wanted = page.get_by_role("option", name=option)
-    click_until(page, page.get_by_role("combobox", name=label), wanted)
+    click_until(page.get_by_role("combobox", name=label), wanted)
     wanted.click()
 
 
@@ -137,7 +128,7 @@ def assert_readable(page, root):
 
 def test_a_segment_chosen_on_explain_is_outlined_in_3d_and_the_other_way_round(served, page):
     page.goto(f"{served['explain']}&token=A.segment3")
-    page.get_by_role("tab", name="In 3D").click()
+    click_until(page.get_by_role("tab", name="In 3D"), page.get_by_test_id("stFileUploader"))
     root = give(page, served["structure"])
     assert_segment_is_outlined(page, root, "a", 9)
     assert_readable(page, root)
@@ -152,7 +143,7 @@ def test_a_segment_clicked_on_the_regions_page_is_outlined_in_3d(served, page):
     page.goto(served["regions"])
     expect(page.get_by_text("inside an annotated region").first).to_be_visible()
     below = page.get_by_text("In 3D, on a structure of these proteins")
-    click_until(page, page.get_by_role("tab", name="Pair by pair"), below)
+    click_until(page.get_by_role("tab", name="Pair by pair"), below)
     below.click()
     root = give(page, served["structure"])
     assert "chosen segment" not in root.locator(".legend").inner_text()

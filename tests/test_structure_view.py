@@ -13,6 +13,7 @@ import pytest
 from matplotlib.image import imread
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+from browser_steps import downloaded
 from playwright.sync_api import expect
 from structure_samples import PARTNER, SEQUENCE, chain_lines, complex_lines, parsed
 
@@ -151,10 +152,9 @@ def test_the_picture_is_saved_with_its_title_and_legend(shown):
 def assert_png_has_legend(page):
     """A PNG on white, as wide as the picture and higher by the words around it."""
     width, height = page.locator(".canvas canvas").first.evaluate("one => [one.width, one.height]")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save as PNG").click()
-    assert download.value.suggested_filename == "structure.png"
-    paper = imread(download.value.path())[..., :3]  # rows, columns, RGB from 0 to 1
+    picture = downloaded(page, page.get_by_role("button", name="Save as PNG"))
+    assert picture.suggested_filename == "structure.png"
+    paper = imread(picture.path())[..., :3]  # rows, columns, RGB from 0 to 1
     assert paper.shape[1] == width and 1.1 * height < paper.shape[0] < 1.6 * height
     above, below = paper[:100], paper[-100:]
     assert (paper[0] == 1).all() and (above < 0.5).any() and (below < 0.5).any()
@@ -164,9 +164,7 @@ def assert_png_has_legend(page):
 
 def test_a_saved_view_opens_without_the_program_and_without_a_network(shown, browser, tmp_path):
     saved = tmp_path / "saved.html"
-    with shown.expect_download() as download:
-        shown.get_by_role("button", name="Save this 3D view").click()
-    download.value.save_as(saved)
+    downloaded(shown, shown.get_by_role("button", name="Save this 3D view")).save_as(saved)
     context = browser.new_context(offline=True)
     page, asked, complaints = context.new_page(), [], []
     page.on("request", lambda request: asked.append(request.url))
