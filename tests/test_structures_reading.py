@@ -175,6 +175,24 @@ def test_what_is_no_structure_is_refused_in_words(data, words):
     assert told.value.message.startswith("given.pdb") and told.value.hint
 
 
+def test_a_cut_mmcif_is_told_with_the_line_the_remedy_and_the_readers_reason():
+    whole = as_cif("\n".join(chain_lines(SEQUENCE))).decode()
+    cut = whole[: whole.index(" CA ", len(whole) // 2)]
+    with pytest.raises(StructureError, match=r"cut\.cif is damaged or cut off: from line \d+ on") as told:
+        parse_structure(cut.encode(), "cut.cif")
+    assert "('Wrong number of values in loop _atom_site.*')" in told.value.message
+    assert "string:" not in told.value.message and told.value.hint.startswith("Download the file again")
+
+
+def test_a_pdb_file_that_may_be_cut_off_is_told():
+    lines = chain_lines(SEQUENCE)
+    whole, cut = "\n".join([*lines, "END"]), "\n".join(lines[:40])
+    assert parse_structure(f"{whole}\n".encode(), "whole.pdb").notes == ()
+    found = parse_structure(cut.encode(), "cut.pdb")
+    assert len(found.chains[0].residues) == 10 and "cut off" in found.notes[0]
+    assert parse_structure(as_cif(whole), "whole.cif").notes == ()
+
+
 def test_atoms_without_a_place_are_refused():
     text = "\n".join(chain_lines(SEQUENCE))
     cif = as_cif(text).replace(b" 3.8", b" nan", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections import Counter
 from io import BytesIO
@@ -21,6 +22,9 @@ from esm2amp_core.structures.structure import Structure, StructureError
 MAX_ATOMS = 1_000_000
 """More than a ribosome; larger files are of no use here and slow to draw."""
 _HINT = "Give a PDB (.pdb) or mmCIF (.cif) file, as the Protein Data Bank or AlphaFold DB offer them."
+_AGAIN = "Download the file again, or copy it again from where it is whole."
+_PLACE = re.compile(r"string:(?P<line>\d+):\d+\(\d+\): *")
+"""Where gemmi stopped, in front of its reason."""
 _GZIP = b"\x1f\x8b"
 _OTHER = {
     b"PK\x03\x04": "a zip archive", b"<": "a page or an XML file", b"{": "a JSON file", b"[": "a JSON file",
@@ -63,13 +67,16 @@ def parse_structure(data: bytes, name: str, *, max_file_mb: float = Settings.max
     if len(found) > 1:
         notes.append(f"The file holds {len(found)} models; the first one is used.")
         del found[1:]
+    if found.input_format == gemmi.CoorFormat.Pdb and not data.rstrip().endswith(b"END"):
+        notes.append("The file does not end with END, as whole ones do: where residues are missing, it may "
+                     "have been cut off.")
     predicted = is_predicted(found, data)
     found.remove_hydrogens()
     found.merge_chain_parts()
     found.setup_entities()
     found.assign_label_seq_id()
     parents = {(mod.chain_name, str(mod.res_id.seqid)): mod.parent_comp_id for mod in found.mod_residues}
-    chains, others = [], Counter()
+    chains, others, has_altlocs = [], Counter(), False
     for part in found[0]:
         polymer = part.get_polymer()
         kind = polymer.check_polymer_type() if len(polymer) else gemmi.PolymerType.Unknown
@@ -81,11 +88,10 @@ def parse_structure(data: bytes, name: str, *, max_file_mb: float = Settings.max
             others["chain without amino acids (DNA, RNA, sugar)"] += 1
         others["ligand or ion"] += len(part.get_ligands())
         others["water"] += len(part.get_waters())
-        if any(atom.altloc != "\0" for residue in polymer for atom in residue):
-            others["altlocs"] += 1
+        has_altlocs |= any(atom.altloc != "\0" for residue in polymer for atom in residue)
     if not chains:
         raise StructureError(f"{name} holds no protein chain.", hint=_HINT)
-    if others.pop("altlocs", 0):
+    if has_altlocs:
         notes.append("Some atoms were seen in several places; the first place of each is used.")
     if left := [f"{count:,} × {what}" for what, count in others.items() if count]:
         notes.append(f"Not shown: {', '.join(left)}.")
@@ -102,7 +108,7 @@ def _unpacked(data: bytes, name: str, max_file_mb: float) -> bytes:
         with gzip.open(BytesIO(data)) as file:
             data = file.read(int(max_file_mb * MEGABYTE) + 1)  # a small file may unpack to a huge one
     except (OSError, EOFError, zlib.error) as problem:
-        raise StructureError(f"{name} cannot be unpacked: {problem}.", hint="Download it again.") from None
+        raise StructureError(f"{name} cannot be unpacked: {problem}.", hint=_AGAIN) from None
     check_size(len(data), f"{name}, unpacked,", max_file_mb=max_file_mb, error=StructureError)
     return data
 
@@ -123,9 +129,17 @@ def _parsed(data: bytes, name: str) -> gemmi.Structure:
             if block.find(["_atom_site.Cartn_x"]):
                 return gemmi.make_structure_from_block(block)
     except (RuntimeError, ValueError, IndexError, OverflowError) as problem:
-        reason = quoted(str(problem).partition("\n")[0] or type(problem).__name__, 200)
-        raise StructureError(f"{name} is damaged or no structure: {reason}.", hint=_HINT) from None
-    raise StructureError(f"{name} holds no atoms.", hint=_HINT)
+        raise _damaged(name, problem) from None
+    raise StructureError(f"{name} holds no atoms, or was cut off before them.", hint=_HINT)
+
+
+def _damaged(name: str, problem: Exception) -> StructureError:
+    """What a failure of gemmi means for a person, with its own reason at the end."""
+    reason = str(problem).partition("\n")[0] or type(problem).__name__
+    place = _PLACE.match(reason)
+    what = f"cut off: from line {int(place['line']):,} on" if place else "no structure:"
+    reason = quoted(_PLACE.sub("", reason), 200)
+    return StructureError(f"{name} is damaged or {what} it cannot be read ({reason}).", hint=_AGAIN)
 
 
 def _check_coordinates(text: str, name: str) -> None:
@@ -138,7 +152,7 @@ def _check_coordinates(text: str, name: str) -> None:
                 sound = False
             if not sound:
                 raise StructureError(f"{name} is damaged: the atom in line {number:,} has no place.",
-                                     hint="Download the file again.")
+                                     hint=_AGAIN)
 
 
 def _is_cif(text: str) -> bool:
