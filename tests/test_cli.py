@@ -294,6 +294,15 @@ def test_jobs_are_listed_shown_and_cancelled(esm2amp):
     assert workspace.jobs.get(job.id).state == "cancelled"
 
 
+def test_a_title_does_not_steer_the_terminal(esm2amp):
+    workspace = Workspace.open(Settings.from_environment())
+    pairs = read_pairs("pairs.csv", sequences="proteins.fasta")
+    job = workspace.submit_prediction(pairs, title="mine\x1b[2J\u202e")
+    for command in (("list",), ("show", job.id)):
+        said = "".join(map(str, esm2amp("jobs", *command)))
+        assert "mine\\x1b[2J\\u202e" in said and not set("\x1b\u202e") & set(said)
+
+
 def test_the_module_is_the_command():
     run = subprocess.run(
         [sys.executable, "-m", "esm2amp_core", "version"], capture_output=True, text=True, timeout=120

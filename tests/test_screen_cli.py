@@ -78,6 +78,16 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words)
     assert code == 2 and words in said and "Traceback" not in said
 
 
+def test_a_name_does_not_steer_the_terminal(esm2amp):
+    proteins = list(sequences(3, seed=5).values())
+    hostile = ["A\u202etxt", "B\x1b[31m", "C\u2066"]
+    write_fasta("hostile.fasta", dict(zip(hostile, proteins, strict=True)))
+    code, said = esm2amp("--all-vs-all", "hostile.fasta", "-o", "out")
+    assert code == 0 and not set("\u202e\u2066\x1b") & set(said)
+    assert all(shown in said for shown in ("A\\u202etxt", "B\\x1b[31m", "C\\u2066"))
+    assert set(ScreenFolder(Path("out")).proteins["protein"]) == set(hostile)  # files have them as they are
+
+
 def test_the_extra_file_and_the_tests_pin_the_same_ray():
     root = Path(__file__).resolve().parent.parent
     pins = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]

@@ -6,16 +6,28 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from esm2amp_core.errors import printable
 from esm2amp_core.progress import Report
 
+
+class Terminal(Console):
+    """A console that shows control characters instead of sending them: no name from a file steers it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text of a line or of a table's cell; Rich asks here for every one."""
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
+
+
 # Results go to standard output, everything about the run to standard error.
-NOTES = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+NOTES = Terminal(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 # In a pipe nobody reads columns of 80 letters.
-OUTPUT = Console(
+OUTPUT = Terminal(
     highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1_000
 )
 LOG_SECONDS = 10.0

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
-from esm2amp_core.errors import UserError, printable
+from esm2amp_core.errors import UserError
 from esm2amp_core.settings import Settings
 
 LEAKS_FOUND = SOME_ROWS_FAILED = 3
@@ -70,11 +70,11 @@ def split(
         OUTPUT.print(f"  {number:,}: {reason}")
     OUTPUT.print(f"Written to {output}; similar proteins found by {search.name} {search.version}.")
     for warning in facts["warnings"]:
-        NOTES.print(f"Mind: {printable(warning)}")
+        NOTES.print(f"Mind: {warning}")
     if facts["left_out"]:
         row, reason = next(iter(table.problems.items()))
         NOTES.print(f"Mind: {facts['left_out']:,} of {len(table):,} rows have no usable sequences; "
-                    f"{output / LEFT_OUT} lists them. Row {row + 1:,}: {printable(reason)}")
+                    f"{output / LEFT_OUT} lists them. Row {row + 1:,}: {reason}")
         raise typer.Exit(SOME_ROWS_FAILED)
 
 
@@ -99,9 +99,9 @@ def _check(files: list[Path], sequences: Path | None, output: Path | None, searc
                             hint="Give the proteins with --sequences.")
     leaks = find_leaks(parts, search)
     for leak in leaks:
-        OUTPUT.print(f"{leak.kind}: {printable(leak.message)}")
+        OUTPUT.print(f"{leak.kind}: {leak.message}")
         for example in leak.examples:
-            OUTPUT.print(f"  {printable(example)}")
+            OUTPUT.print(f"  {example}")
     if output is not None:
         found = {
             "files": [str(path) for path in files],
