@@ -1,11 +1,14 @@
 """The folder that a screen becomes, and how it is read.
 
 ``manifest.json`` tells what is screened with what, and lists the parts; ``parts/`` holds every pair's score.
+While a screen runs, each finished part is a line in ``parts.jsonl``; in the end the lines move into the
+manifest. A part without a line, or a line without its part, is a block that is scored again.
+
 All else follows from the parts: ``hits.csv`` (best pairs, by score and by z), ``partners.csv`` (best partners
 of each bait), ``proteins.csv`` (how each protein scores with all its partners, or with the model's
-reference proteins: ``reference/`` has those scores), ``histogram.csv``, the
-network of the hits (``network.graphml``, ``network.tsv``, ``network_nodes.tsv``), ``left_out.csv`` and
-``summary.json``, which comes last: where it stands, the screen is finished.
+reference proteins: ``reference/`` has those scores), ``histogram.csv``, the network of the hits
+(``network.graphml``, ``network.tsv``, ``network_nodes.tsv``), ``left_out.csv`` and ``summary.json``, which
+comes last: where it stands, the screen is finished.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +32,7 @@ from esm2amp_core.files.delimited import unguarded
 from esm2amp_core.files.whole_file import whole_file
 
 FORMAT = 2
-MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
+MANIFEST, SUMMARY, PARTS, JOURNAL = "manifest.json", "summary.json", "parts", "parts.jsonl"
 HITS, PARTNERS, PROTEINS, HISTOGRAM = "hits.csv", "partners.csv", "proteins.csv", "histogram.csv"
 LEFT_OUT, GRAPHML, EDGES, NODES = "left_out.csv", "network.graphml", "network.tsv", "network_nodes.tsv"
 
@@ -82,6 +86,33 @@ class ScreenFolder:
         if not sound:
             raise unreadable(self.folder / MANIFEST)
         return values
+
+    def noted_parts(self) -> list[dict[str, Any]]:
+        """The parts of the manifest and of the journal, whose last line may be half written.
+
+        Raises
+        ------
+        JobError
+            If one of the two cannot be read.
+        """
+        parts = list(self.manifest["parts"])
+        try:
+            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return parts
+        except OSError as error:
+            raise unreadable(self.folder / JOURNAL) from error
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):
+                part = json.loads(line)
+                parts.append({"block": int(part["block"]), "file": str(part["file"]),
+                              "rows": int(part["rows"]), "sha256": str(part["sha256"])})
+        return parts
+
+    @property
+    def n_scored(self) -> int:
+        """Pairs in the parts that are noted as finished, also while the screen runs; errors as of these."""
+        return sum({part["block"]: part["rows"] for part in self.noted_parts()}.values())
 
     @cached_property
     def summary(self) -> dict[str, Any]:

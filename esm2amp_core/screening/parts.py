@@ -1,15 +1,12 @@
-"""The finished blocks of a screen on disk: a file each, whole or not there, and the list of them.
-
-While a screen runs, each finished part is a line in ``parts.jsonl``; in the end the lines move into the
-manifest. A part without a line, or a line without its part, is a block that is scored again.
-"""
+"""The finished blocks of a screen on disk: a file each, whole or not there, and the list of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.screen_files import (
     FORMAT,
+    JOURNAL,
     MANIFEST,
     PART_SCHEMA,
     PARTS,
@@ -32,7 +30,9 @@ from esm2amp_core.screen_files import (
 from esm2amp_core.screen_plan import Block
 from esm2amp_core.screening.ranking import PAIR
 
-JOURNAL = "parts.jsonl"
+
+class OtherScreenError(UserError):
+    """A folder holds another screen than the one that is to be put there."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,15 @@ class PartStore:
             If another screen stands here, or the folder cannot be used.
         """
         check_folder(self.folder, identity)
-        try:
+        with self._writing():
             (self.folder / PARTS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from None
-        (self.folder / SUMMARY).unlink(missing_ok=True)  # until the tables are those of this run
-        for remains in [*self.folder.glob(".*.part.*"), *self.folder.glob(f"{PARTS}/.*.part.*")]:
-            remains.unlink()  # of a run that was killed while it wrote them
-        if not (self.folder / MANIFEST).exists():
-            self._write_manifest(identity, [])
-        for part in [*ScreenFolder(self.folder).manifest["parts"], *self._journal()]:
-            self._finished[part["block"]] = part
+            (self.folder / SUMMARY).unlink(missing_ok=True)  # until the tables are those of this run
+            for remains in [*self.folder.glob(".*.part.*"), *self.folder.glob(f"{PARTS}/.*.part.*")]:
+                remains.unlink()  # of a run that was killed while it wrote them
+            if not (self.folder / MANIFEST).exists():
+                self._write_manifest(identity, [])
+            self._end_last_line()
+        self._finished = {part["block"]: part for part in ScreenFolder(self.folder).noted_parts()}
 
     def finished(self) -> set[int]:
         """Numbers of the blocks whose parts are here and as they were written."""
@@ -104,15 +102,14 @@ class PartStore:
         """
         table = self._table(block, scores)
         path = self.folder / PARTS / f"part-{block.number:06d}.parquet"
-        with whole_file(path) as unfinished:
-            pq.write_table(table, unfinished, compression="zstd", use_dictionary=["protein_a", "protein_b"])
-            digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
-        part = {"block": block.number, "file": path.name, "rows": len(table), "sha256": digest}
-        try:
+        with self._writing():
+            with whole_file(path) as unfinished:
+                pq.write_table(table, unfinished, compression="zstd",
+                               use_dictionary=["protein_a", "protein_b"])
+                digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
+            part = {"block": block.number, "file": path.name, "rows": len(table), "sha256": digest}
             with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(part) + "\n")
-        except OSError as error:
-            raise _unwritable(self.folder, error) from None
         self._finished[block.number] = part
 
     def read(self, number: int) -> BlockScores:
@@ -138,27 +135,27 @@ class PartStore:
 
     def close(self, identity: Mapping[str, Any]) -> None:
         """Move the list of all parts into the manifest."""
-        self._write_manifest(identity, [self._finished[number] for number in sorted(self._finished)])
-        (self.folder / JOURNAL).unlink(missing_ok=True)
+        with self._writing():
+            self._write_manifest(identity, [self._finished[number] for number in sorted(self._finished)])
+            (self.folder / JOURNAL).unlink(missing_ok=True)
 
-    def _journal(self) -> list[dict[str, Any]]:
-        """Lines of the journal; the last one may be half written."""
-        parts = []
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in words why the folder cannot be written, and that nothing is lost."""
         try:
-            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        for line in lines[:-1]:
-            try:
-                part = json.loads(line)
-                parts.append({"block": int(part["block"]), "file": str(part["file"]),
-                              "rows": int(part["rows"]), "sha256": str(part["sha256"])})
-            except (ValueError, KeyError, TypeError):
-                continue
-        if lines[-1]:  # what comes next must not be joined to it
-            with (self.folder / JOURNAL).open("ab") as journal:
-                journal.write(b"\n")
-        return parts
+            yield
+        except OSError as error:
+            raise UserError(f"{self.folder} cannot be written: {error.strerror or error}.",
+                            hint="Check its permissions and the free space; run again, and it goes on."
+                            ) from None  # fmt: skip
+
+    def _end_last_line(self) -> None:
+        """End a half-written line of the journal: what comes next must not be joined to it."""
+        journal = self.folder / JOURNAL
+        written = journal.read_bytes() if journal.exists() else b""
+        if written and not written.endswith(b"\n"):
+            with journal.open("ab") as file:
+                file.write(b"\n")
 
     def _write_manifest(self, identity: Mapping[str, Any], parts: list[dict[str, Any]]) -> None:
         values = {"format": FORMAT, **identity, "parts": parts}
@@ -186,8 +183,10 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    UserError
+    OtherScreenError
         With everything that differs.
+    UserError
+        If it holds no screen, or one that cannot be read.
     """
     if not (folder / MANIFEST).exists():
         there = folder.iterdir() if folder.exists() else ()
@@ -200,13 +199,8 @@ def check_folder(folder: Path, identity: Mapping[str, Any]) -> None:
     differing = [f"{name} was {there.get(name, 'not told')}, is now {value}"
                  for name, value in wanted.items() if there.get(name) != value]
     if differing:
-        raise UserError(f"{folder} holds a screen of something else: {'; '.join(differing)}.",
-                        hint="Name another folder, or run the screen as it was begun.")
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(f"{folder} cannot be written: {error.strerror or error}.",
-                     hint="Check its permissions and the free space; run again, and it goes on.")
+        raise OtherScreenError(f"{folder} holds a screen of something else: {'; '.join(differing)}.",
+                               hint="Name another folder, or run the screen as it was begun.")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
