@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
@@ -52,3 +54,19 @@ class PredictionTable:
     def n_errors(self) -> int:
         """Rows without a score."""
         return int((self.frame["status"] == Status.ERROR).sum())
+
+
+def precision_in_words(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores depend on, with ``precision_shift`` told behind ``precision`` and not as a fact by itself.
+
+    Parameters
+    ----------
+    facts : mapping
+        With what `Predictor.how_computed` gives, where that is known.
+    """
+    told = dict(facts)
+    shift = told.pop("precision_shift", None)
+    if "precision" in told and isinstance(shift, float):
+        told["precision"] = (f"{told['precision']}, which moves the model's self-check by at most "
+                             f"{shift:.2g} in probability")
+    return told

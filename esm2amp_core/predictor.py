@@ -126,6 +126,13 @@ class Predictor:
                 break
         return found
 
+    @property
+    def how_computed(self) -> dict[str, str | float]:
+        """For provenance: ``device``, ``precision`` and, unless that is float32, ``precision_shift``."""
+        facts = {"device": str(self.embedder.device), "precision": str(self.embedder.precision)}
+        exact = facts["precision"] == "float32"
+        return facts if exact else {**facts, "precision_shift": self.precision_shift}
+
     @cached_property
     def reference(self) -> TrainingReference | None:
         """The proteins that the classifier was trained on, if the bundle tells; read when first asked for."""

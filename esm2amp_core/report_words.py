@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.reports import Interval, OperatingPoint, Report
 
 MEASURES = {
@@ -77,7 +78,7 @@ INTERVAL = (
 
 def facts(report: Report) -> dict[str, str]:
     """How the numbers were made, by names that people know."""
-    groups = (report.model, report.data, report.settings, report.versions)
+    groups = (precision_in_words(report.model), report.data, report.settings, report.versions)
     return {_FACTS.get(name, name.replace("_", " ")): _shown(name, value)
             for group in groups for name, value in group.items() if value not in ("", None)}  # fmt: skip
 

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "explanation_files": {"errors", "features", "sequences", "explanations", "files"},
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},
-    "report_words": {"reports"},
+    "report_words": {"predictions", "reports"},
     "region_files": {"errors", "files", "annotations"},
     "screen_files": {"errors", "files"},
     "screen_plan": set(),

@@ -1,6 +1,7 @@
 """``esm2amp evaluate`` as scripts rely on it."""
 
 import gzip
+import html
 import sys
 
 import pandas as pd
@@ -14,6 +15,7 @@ from tiny_bundle import WIDTH, make_bundle
 from esm2amp_core.bundles import bundle_digest, file_digest
 from esm2amp_core.cli.main import main
 from esm2amp_core.reference import TrainingReference
+from esm2amp_core.report_words import facts
 from esm2amp_core.reports import REPORT, REPORT_PAGE, TABLES, read_report
 
 PROTEINS = make_proteins(20)
@@ -67,6 +69,16 @@ def test_a_report_is_written_with_its_provenance(evaluate, tmp_path, installed):
     scores = pd.read_csv(folder / "scores.csv")
     assert_allclose(report.measures["auroc"].value,
                     metrics.roc_auc_score(scores["label"], scores["probability"]), atol=1e-9)
+
+
+def test_what_bfloat16_moves_is_told_with_the_precision(evaluate, tmp_path):
+    assert evaluate("--precision", "bfloat16")[0] == 0
+    report = read_report(tmp_path / "report")
+    shift = report.model["precision_shift"]
+    assert report.model["precision"] == "bfloat16" and 0 < shift < 0.02
+    words = f"bfloat16, which moves the model's self-check by at most {shift:.2g} in probability"
+    assert facts(report)["precision"] == words and "precision_shift" not in str(facts(report))
+    assert words in html.unescape((tmp_path / "report" / REPORT_PAGE).read_text(encoding="utf-8"))
 
 
 def test_training_pairs_bring_baselines_and_classes(evaluate, tmp_path):

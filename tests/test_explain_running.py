@@ -1,5 +1,6 @@
 """From pairs to the folder of their explanations: by the command, by a job, and read again."""
 
+import html
 import json
 import sys
 from pathlib import Path
@@ -103,6 +104,16 @@ def test_the_summary_tells_what_the_numbers_depend_on(explain, models):
     assert {"encoder", "encoder_revision", "precision", "device", "architecture"} <= set(summary["model"])
     assert summary["settings"]["seed"] == 5 and summary["baseline"] == "mean of training proteins"
     assert {"torch", "captum", "shap"} <= set(summary["versions"])
+
+
+def test_what_bfloat16_moves_is_told_with_the_precision(explain):
+    explain("-o", "out", "--method", "attention", "--precision", "bfloat16")
+    model = ExplanationFolder(Path("out")).summary["model"]
+    assert model["precision"] == "bfloat16" and 0 < model["precision_shift"] < 0.02
+    words = f"bfloat16, which moves the model's self-check by at most {model['precision_shift']:.2g}"
+    assert words in html.unescape(Path("out/report.html").read_text(encoding="utf-8"))
+    explain("-o", "exact", "--method", "attention", "--precision", "float32")
+    assert "precision_shift" not in ExplanationFolder(Path("exact")).summary["model"]
 
 
 def test_a_baseline_of_zeros_can_be_asked_for(explain):

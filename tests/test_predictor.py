@@ -255,3 +255,6 @@ def test_bfloat16_is_taken_when_asked_for_and_says_what_it_moves(amps, monkeypat
     found = Predictor.load(amps.bundle.folder, precision="bfloat16")
     assert found.embedder.precision == "bfloat16"
     assert 0 < found.precision_shift < 0.02
+    assert found.how_computed == {"device": "cpu", "precision": "bfloat16",
+                                  "precision_shift": found.precision_shift}  # fmt: skip
+    assert amps.how_computed == {"device": "cpu", "precision": "float32"}

@@ -20,8 +20,7 @@ def about_model(predictor: Predictor) -> dict[str, Any]:
         "encoder": manifest.encoder.id,
         "encoder_revision": str(embedder.revision),
         "calibration": manifest.calibration,
-        "device": str(embedder.device),
-        "precision": str(embedder.precision),
+        **predictor.how_computed,
     }
 
 

@@ -201,8 +201,7 @@ def _about_model(predictor: Predictor) -> dict[str, Any]:
         "name": card.name, "title": card.title, "architecture": card.architecture,
         "digest": predictor.bundle.digest, "threshold": card.threshold, "feature_set": card.feature_set,
         "encoder": str(embedder.name), "encoder_revision": str(embedder.revision),
-        "precision": str(embedder.precision), "device": str(embedder.device),
-        "summary": card.summary, "limitations": list(card.limitations),
+        **predictor.how_computed, "summary": card.summary, "limitations": list(card.limitations),
     }  # fmt: skip
 
 

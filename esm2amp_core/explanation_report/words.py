@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from esm2amp_core.explanations import Explanation
+from esm2amp_core.predictions import precision_in_words
 
 CHECKS = {
     "row_sum_error": ("Largest error of a row's sum",
@@ -72,7 +73,7 @@ def signed_number(value: float, *, signed: bool) -> str:
 
 def provenance(summary: dict[str, Any]) -> dict[str, str]:
     """Where the numbers come from, by what it is."""
-    model, settings = summary["model"], summary["settings"]
+    model, settings = precision_in_words(summary["model"]), summary["settings"]
     facts = {
         "Explained": summary["created"],
         "Model": f"{model['name']} ({model['architecture']})",

@@ -77,9 +77,7 @@ def _provenance(predictor: Predictor) -> dict[str, str | float]:
         "threshold": card.threshold,
         "encoder": str(embedder.name),
         "encoder_revision": str(embedder.revision),
-        "device": str(embedder.device),
-        "precision": str(embedder.precision),
-        **({"precision_shift": predictor.precision_shift} if embedder.precision != "float32" else {}),
+        **predictor.how_computed,
         "esm2amp": __version__,
         **{library: version(library) for library in ("torch", "transformers")},
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
+from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_downloads import show_all_files
 from pages.components.explain_reading import View
@@ -24,7 +25,8 @@ def show_provenance(workspace: Workspace, view: View) -> None:
     facts = {"Job": view.job.id, "Explained": when(view.job.finished),
              **({"Job that went down to residues": view.residue_job.id} if view.residue_job else {}),
              "Baseline": summary.get("baseline", ""),
-             **{f"Model, {name}": value for name, value in flatten(summary["model"]).items()},
+             **{f"Model, {name}": value
+                for name, value in flatten(precision_in_words(summary["model"])).items()},
              **flatten(summary["settings"]), **flatten(summary["versions"], "version of ")}
     st.markdown("**How it was made**")
     _table(("What", "Value"), ((name, str(value)) for name, value in facts.items()), "Provenance")

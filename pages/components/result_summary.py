@@ -11,7 +11,7 @@ import streamlit as st
 from esm2amp_core import exports
 from esm2amp_core.figures.histogram import score_histogram
 from esm2amp_core.jobs import Job
-from esm2amp_core.predictions import PredictionTable
+from esm2amp_core.predictions import PredictionTable, precision_in_words
 from esm2amp_core.workspace import Workspace
 from pages.components.model_words import JobModel, is_weak, trust_words
 from pages.components.results import load_results, summarise
@@ -26,7 +26,6 @@ FORMATS: dict[str, tuple[str, Callable[[PredictionTable], bytes], str]] = {
 PARAMETERS = {
     "bundle": "Name of the model", "bundle_digest": "SHA-256 of the model's card", "title": "Model",
     "encoder": "Language model", "encoder_revision": "Language model, version", "esm2amp": "esm2amp",
-    "precision_shift": "Largest shift of the model's self-check by bfloat16 (probability)",
 }  # fmt: skip
 
 
@@ -122,7 +121,7 @@ def show_provenance(job: Job, model: JobModel) -> None:
         "Started": when(job.started),
         "Finished": when(job.finished),
         "SHA-256 of the input": job.input_digest,
-        **{PARAMETERS.get(name, plain(name)): value for name, value in params.items()},
+        **{PARAMETERS.get(name, plain(name)): value for name, value in precision_in_words(params).items()},
     }
     facts = {name: str(value) for name, value in facts.items() if value not in ("", None)}
     with st.expander("How these numbers were made"):
