@@ -10,6 +10,8 @@ import numpy as np
 
 MOST_PROTEINS = 4_096
 """On each side of a block: their features are in memory together, 0.2 GB at the published size."""
+FEWEST_PARTNERS = 20
+"""A protein with fewer is not judged by what it scores with them."""
 
 
 @dataclass(frozen=True)
@@ -80,29 +82,34 @@ class Plan:
             raise ValueError(f"{self} is no plan.")
 
     @property
+    def n_library(self) -> int:
+        """Library proteins, baits among them."""
+        return self.n_proteins - self.library_start
+
+    @property
     def n_pairs(self) -> int:
         """How many pairs it has."""
-        n_library, n_both = self.n_proteins - self.library_start, self.n_baits - self.library_start
+        n_both = self.n_baits - self.library_start
         twice_or_self = n_both * (n_both - 1) // 2 + (0 if self.with_self else n_both)
-        return self.n_baits * n_library - twice_or_self
+        return self.n_baits * self.n_library - twice_or_self
 
-    def partners(self) -> tuple[tuple[range, int], ...]:
-        """Only baits, bait and library, only library: numbers of the proteins, and partners each of them has.
+    def few_partners(self) -> list[range]:
+        """Numbers of the proteins that have fewer than `FEWEST_PARTNERS` partners, themselves not counted."""
+        partners = ((range(self.library_start), self.n_library),  # only baits
+                    (range(self.library_start, self.n_baits), self.n_proteins - 1),  # bait and library
+                    (range(self.n_baits, self.n_proteins), self.n_baits))  # fmt: skip
+        return [numbers for numbers, n_partners in partners if n_partners < FEWEST_PARTNERS]
 
-        A protein is no partner of itself.
-        """
-        n_library = self.n_proteins - self.library_start
-        return ((range(self.library_start), n_library),
-                (range(self.library_start, self.n_baits), self.n_proteins - 1),
-                (range(self.n_baits, self.n_proteins), self.n_baits))  # fmt: skip
+    def n_reference_pairs(self, n_reference: int) -> int:
+        """How many pairs are scored besides, so that proteins with few partners can be judged."""
+        return n_reference * sum(map(len, self.few_partners()))
 
     def blocks(self) -> Iterator[Block]:
         """The blocks that have pairs; together they have every pair once."""
-        n_library = self.n_proteins - self.library_start
         height = max(min(self.n_baits, isqrt(self.block_pairs)), 1)
         width = self.block_pairs // height
-        if width >= n_library > 0:  # few library proteins: rather more baits at a time
-            height, width = max(self.block_pairs // n_library, 1), n_library
+        if width >= self.n_library > 0:  # few library proteins: rather more baits at a time
+            height, width = max(self.block_pairs // self.n_library, 1), self.n_library
         height, width = min(height, MOST_PROTEINS), min(width, MOST_PROTEINS)
         number = 0
         for row in range(0, self.n_baits, height):

@@ -15,7 +15,7 @@ NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "colu
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
          "same_pairs", "explanation_files", "explanation_tests", "region_files", "screen_files",
-         "screen_plan", "screen_proteins"}  # fmt: skip
+         "screen_options", "screen_plan", "screen_proteins"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
     "progress": set(),
@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "report_words": {"predictions", "reports"},
     "region_files": {"errors", "files", "annotations"},
     "screen_files": {"errors", "files"},
+    "screen_options": {"errors", "background", "bundles", "screen_plan"},
     "screen_plan": set(),
     "screen_proteins": {"errors", "settings", "files", "sequences", "protein_files", "screen_files",
                         "screen_plan"},

@@ -12,8 +12,9 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
-from esm2amp_core.screening.running import ScreenOptions, run_screen
+from esm2amp_core.screening.running import run_screen
 from esm2amp_core.settings import Settings
 from esm2amp_core.tasks import screen as task
 from esm2amp_core.tasks.running import Work, run_next

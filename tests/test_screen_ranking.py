@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from numpy.testing import assert_allclose, assert_array_equal
 
-from esm2amp_core.screen_plan import Plan
+from esm2amp_core.screen_plan import FEWEST_PARTNERS, Plan
 from esm2amp_core.screening.ranking import (
-    FEWEST_PARTNERS,
     PAIR,
     Background,
     Histogram,

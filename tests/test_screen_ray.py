@@ -16,12 +16,13 @@ from tiny_bundle import WIDTH, make_bundle
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.errors import BundleError, UserError
 from esm2amp_core.predictor import Predictor
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening import ray_engine
 from esm2amp_core.screening.parts import PartStore
 from esm2amp_core.screening.ray_actor import Actor, Loading
 from esm2amp_core.screening.ray_engine import RayEngine
-from esm2amp_core.screening.running import ScreenOptions, run_screen
+from esm2amp_core.screening.running import run_screen
 from esm2amp_core.settings import Settings
 
 OPTIONS = ScreenOptions(block_pairs=40, top=25, top_partners=3)

@@ -18,10 +18,11 @@ from esm2amp_core.figures.screen_numbers import find_sticky
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screen_options import ScreenOptions
+from esm2amp_core.screen_plan import FEWEST_PARTNERS
 from esm2amp_core.screen_proteins import read_screen
-from esm2amp_core.screening.ranking import FEWEST_PARTNERS
 from esm2amp_core.screening.reference import REFERENCE, reference_blocks, reference_features
-from esm2amp_core.screening.running import REFERENCE_STAGE, ScreenOptions, run_screen
+from esm2amp_core.screening.running import REFERENCE_STAGE, run_screen
 from esm2amp_core.settings import Settings
 
 OPTIONS = ScreenOptions(block_pairs=250, top=60, reference=30)
@@ -66,7 +67,7 @@ def test_the_library_is_judged_by_reference_proteins_and_the_baits_by_the_librar
     assert facts["n_partners"].tolist() == [25] * 2 + [2] * 25
     # By hand: each library protein with each reference protein, pair by pair.
     features = _embedded(models["known"], proteins)
-    reference = reference_features(bundle, 30)
+    reference = reference_features(bundle, OPTIONS)
     assert len(np.unique(reference, axis=0)) == 30
     table = pd.DataFrame({
         name: bundle.logits(np.repeat(features[i : i + 1], 30, axis=0), reference)[0]
@@ -161,3 +162,4 @@ def test_reference_blocks_hold_the_proteins_with_too_few_partners_once(plan):
     few = np.flatnonzero(n_partners < FEWEST_PARTNERS)
     assert sorted(found) == [(p, plan.n_proteins + r) for p in few for r in range(30)]
     assert all(len(block) <= max(plan.block_pairs, 30) for block in blocks)
+    assert plan.n_reference_pairs(30) == len(found)

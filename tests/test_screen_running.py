@@ -22,11 +22,12 @@ from esm2amp_core.pairs import read_pairs
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Cancelled, silent
 from esm2amp_core.screen_files import HIT_COLUMNS, HITS, MANIFEST, PARTS, ScreenFolder
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening.engines import LocalEngine
 from esm2amp_core.screening.features import feature_file
 from esm2amp_core.screening.network import NAMESPACE
-from esm2amp_core.screening.running import ScreenOptions, run_screen
+from esm2amp_core.screening.running import run_screen
 from esm2amp_core.settings import Settings
 
 OPTIONS = ScreenOptions(block_pairs=60, top=25, top_partners=3)

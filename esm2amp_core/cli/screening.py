@@ -49,8 +49,11 @@ def screen(
                         hint="Give --bait FILE and --library FILE, or --all-vs-all FILE.")
     if engine not in (LOCAL, RAY):
         raise UserError(f"There is no engine {engine!r}.", hint=f"Choose {LOCAL} or {RAY}.")
+    from esm2amp_core.screen_options import ScreenOptions
     from esm2amp_core.screen_proteins import read_screen
 
+    options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, reference=reference,
+                            block_pairs=block)
     settings = Settings.from_environment()
     if ray_address:
         settings = replace(settings, ray_address=ray_address)
@@ -61,10 +64,8 @@ def screen(
     from esm2amp_core.predictor import Predictor
     from esm2amp_core.screening.engines import LocalEngine
     from esm2amp_core.screening.ray_engine import RayEngine
-    from esm2amp_core.screening.running import ScreenOptions, run_screen
+    from esm2amp_core.screening.running import run_screen
 
-    options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, reference=reference,
-                            block_pairs=block)
     with reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         made = run_screen(predictor, proteins, output, options=options, report=report,

@@ -31,13 +31,12 @@ from esm2amp_core.screen_files import (
     PROTEINS,
     SUMMARY,
 )
-from esm2amp_core.screen_plan import Plan
+from esm2amp_core.screen_plan import FEWEST_PARTNERS, Plan
 from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.network import graphml
 from esm2amp_core.screening.parts import PartStore
 from esm2amp_core.screening.ranking import (
     BINS,
-    FEWEST_PARTNERS,
     Background,
     Histogram,
     Partners,
@@ -129,7 +128,7 @@ def write_outputs(
     _write(folder / GRAPHML, graphml(nodes, hit_table))
     summary = {
         "format": FORMAT, **facts, "n_pairs": plan.n_pairs, "n_proteins": plan.n_proteins,
-        "n_baits": plan.n_baits, "n_library": plan.n_proteins - plan.library_start,
+        "n_baits": plan.n_baits, "n_library": plan.n_library,
         "n_called": histogram.n_called, "threshold": threshold, "top": top,
         "top_partners": top_partners, "n_hits": len(hits), "n_left_out": len(proteins.left_out),
         "n_failed": proteins.n_failed,

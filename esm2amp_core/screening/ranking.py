@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import numpy as np
 
-FEWEST_PARTNERS = 20
+from esm2amp_core.screen_plan import FEWEST_PARTNERS
+
 BINS = 100
 _MOST_WAITING = 500_000
 PAIR = np.dtype([("first", np.int32), ("second", np.int32), ("logit", np.float32),

@@ -16,47 +16,47 @@ from collections.abc import Iterator
 import numpy as np
 
 from esm2amp_core.models.bundle import ModelBundle
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_plan import MOST_PROTEINS, Block, Plan
 from esm2amp_core.screening.parts import PartStore
-from esm2amp_core.screening.ranking import FEWEST_PARTNERS, Background
+from esm2amp_core.screening.ranking import Background
 
 REFERENCE = "reference"
 """Folder within the screen with these scores: parts, checked and gone on with as its own."""
 
 
-def reference_features(bundle: ModelBundle, most: int) -> np.ndarray | None:
-    """Features of at most `most` training proteins, spread evenly over those that the bundle brings.
+def reference_features(bundle: ModelBundle, options: ScreenOptions) -> np.ndarray | None:
+    """Features of training proteins, spread evenly over those that the bundle brings.
 
     Returns
     -------
     ndarray, dtype=float32, shape=(R, T, D), or None
-        None where fewer than `FEWEST_PARTNERS` are wanted or there.
+        None where too few are wanted or there.
 
     Raises
     ------
     BundleError
         If the bundle's file cannot be read.
     """
-    background = bundle.background() if most >= FEWEST_PARTNERS else None
-    if background is None or len(background.values) < FEWEST_PARTNERS:
+    background = bundle.background() if options.reference else None
+    n_there = 0 if background is None else len(background.values)
+    if not (n := options.n_reference(n_there)):
         return None
-    n_there = len(background.values)
-    return background.values[np.linspace(0, n_there - 1, min(most, n_there)).round().astype(int)]
+    return background.values[np.linspace(0, n_there - 1, n).round().astype(int)]
 
 
 def reference_blocks(plan: Plan, n_reference: int) -> Iterator[Block]:
-    """Every protein that has fewer than `FEWEST_PARTNERS` partners, with each reference protein.
+    """Every protein of `Plan.few_partners` with each reference protein.
 
     The reference proteins are numbered behind those of the plan.
     """
     columns = range(plan.n_proteins, plan.n_proteins + n_reference)
     height = min(max(plan.block_pairs // n_reference, 1), MOST_PROTEINS)
     number = 0
-    for proteins, n_partners in plan.partners():
-        if n_partners < FEWEST_PARTNERS:
-            for start in range(proteins.start, proteins.stop, height):
-                yield Block(number, range(start, min(start + height, proteins.stop)), columns)
-                number += 1
+    for proteins in plan.few_partners():
+        for start in range(proteins.start, proteins.stop, height):
+            yield Block(number, range(start, min(start + height, proteins.stop)), columns)
+            number += 1
 
 
 def reference_names(n_reference: int) -> list[str]:

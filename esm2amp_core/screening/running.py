@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from esm2amp_core import __version__
-from esm2amp_core.background import MOST_PROTEINS
-from esm2amp_core.errors import SequenceError, UserError
+from esm2amp_core.errors import SequenceError
 from esm2amp_core.files.run_lock import run_lock
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_plan import Block, Plan
 from esm2amp_core.screen_proteins import ScreenProteins
 from esm2amp_core.screening.engines import Engine, LocalEngine
 from esm2amp_core.screening.features import FeatureFile, feature_file
 from esm2amp_core.screening.outputs import write_outputs
 from esm2amp_core.screening.parts import PartStore, check_folder
-from esm2amp_core.screening.ranking import FEWEST_PARTNERS
 from esm2amp_core.screening.reference import (
     REFERENCE,
     reference_background,
@@ -33,46 +31,6 @@ from esm2amp_core.screening.reference import (
 )
 
 STAGE, REFERENCE_STAGE = "Scoring pairs", "Scoring pairs with reference proteins"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScreenOptions:
-    """Choices of a screen.
-
-    Attributes
-    ----------
-    with_self : bool
-        Also score proteins that are bait and library with themselves.
-    top : int
-        Best pairs in the tables, by score and by z.
-    top_partners : int
-        Best partners of each bait.
-    reference : int
-        Training proteins of the model by which proteins with too few partners are judged; 0 for none.
-    block_pairs : int
-        Pairs in memory at a time; an interrupted screen loses at most as many.
-
-    Raises
-    ------
-    UserError
-        If a number is out of its range.
-    """
-
-    with_self: bool = False
-    top: int = 1_000
-    top_partners: int = 20
-    reference: int = 100
-    block_pairs: int = 100_000
-
-    def __post_init__(self) -> None:
-        ranges = {"top": (1, 1_000_000), "top_partners": (1, 1_000), "block_pairs": (1, 5_000_000)}
-        for name, (least, most) in ranges.items():
-            if not least <= getattr(self, name) <= most:
-                raise UserError(f"{name.replace('_', ' ')} is {getattr(self, name):,}.",
-                                hint=f"Choose {least:,} to {most:,}.")
-        if self.reference and not FEWEST_PARTNERS <= self.reference <= MOST_PROTEINS:
-            raise UserError(f"reference is {self.reference:,}.",
-                            hint=f"Choose {FEWEST_PARTNERS} to {MOST_PROTEINS}, or 0 for none.")
 
 
 def run_screen(
@@ -99,8 +57,10 @@ def run_screen(
 
     Raises
     ------
+    OtherScreenError
+        If another screen stands there.
     UserError
-        If there are no pairs, another screen stands there, another process is at it, or it cannot be written.
+        If there are no pairs, another process is at it, or it cannot be written.
     """
     options = options or ScreenOptions()
     bundle = predictor.bundle
@@ -110,7 +70,7 @@ def run_screen(
         worker = stack.enter_context(closing(engine(predictor)))
         known = _identity(predictor, worker.device, proteins, options)
         check_folder(folder, known)
-        reference = reference_features(bundle, options.reference)
+        reference = reference_features(bundle, options)
         with feature_file(folder, proteins.proteins, bundle.manifest.features, worker.embed,
                           worker.proteins_at_once, report, reference=reference) as (features, failures):
             usable = proteins.without(failures)
@@ -180,5 +140,4 @@ def _identity(
 def _screened(proteins: ScreenProteins, plan: Plan) -> dict[str, Any]:
     """What is left where the language model could not read some proteins."""
     return {"proteins": plan.n_proteins, "baits": plan.n_baits,
-            "library": plan.n_proteins - plan.library_start, "pairs": plan.n_pairs,
-            "sha256": proteins.digest}  # fmt: skip
+            "library": plan.n_library, "pairs": plan.n_pairs, "sha256": proteins.digest}  # fmt: skip
