@@ -15,9 +15,10 @@ NOUNS = {"errors", "settings", "progress", "files", "sequences", "tables", "colu
          "predictions", "jobs", "kinds", "bundles", "protein_files", "labelled", "calibration", "operating",
          "reference", "trust", "reports", "report_words", "json_records", "background", "explanations",
          "same_pairs", "explanation_files", "explanation_tests", "region_files", "screen_files",
-         "screen_options", "screen_plan", "screen_proteins"}  # fmt: skip
+         "screen_options", "screen_plan", "screen_proteins", "number_text"}  # fmt: skip
 MAY_IMPORT = {
     "errors": set(),
+    "number_text": set(),
     "progress": set(),
     "settings": {"errors"},
     "files": {"errors", "settings"},
@@ -63,7 +64,7 @@ MAY_IMPORT = {
     "bfloat16": set(),
     "embed": NOUNS | {"bfloat16"},
     "models": NOUNS | {"bfloat16"},
-    "structures": {"errors", "settings", "files", "sequences", "features"},
+    "structures": {"errors", "settings", "files", "sequences", "features", "number_text"},
     "downloads": NOUNS | {"annotations", "models", "structures"},
     "selfcheck": NOUNS,
     "predictor": NOUNS | {"embed", "models", "selfcheck"},

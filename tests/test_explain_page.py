@@ -24,6 +24,7 @@ from esm2amp_core.explanation_tests.faithfulness import Faithfulness
 from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN
+from esm2amp_core.number_text import number_text
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.sequences import Protein
 from esm2amp_core.settings import Settings
@@ -222,8 +223,8 @@ def test_the_words_below_the_bars_tell_what_their_signs_compare_with(workspace):
     run_pending(workspace)
     part = folder_of(workspace, job.id).explanation("integrated_gradients")
     said = words(visit("explain", job=job.id))
-    assert f"(logit {part.base_values[0]:.2f}; " in said
-    assert f"logit of this pair, {part.outputs[0]:.2f}: so " in said
+    assert f"(logit {number_text(part.base_values[0], '.2f')}; " in said
+    assert f"logit of this pair, {number_text(part.outputs[0], '.2f')}: so " in said
 
 
 def test_a_chosen_segment_comes_from_the_address_with_its_residues_and_letters(workspace):

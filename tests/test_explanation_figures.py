@@ -205,7 +205,7 @@ def test_agreement_of_sizes_and_of_signs_stand_side_by_side_where_both_are_known
     tables = np.array([[[1, 0.37], [0.37, 1]], [[1, -0.2], [-0.2, 1]]])
     both = named_heatmap(tables[0], ["a", "b"], beside=tables[1])
     assert [list(trace.text) for trace in both.data[1::2]] == [["1.00", "0.37", "0.37", "1.00"],
-                                                              ["1.00", "-0.20", "-0.20", "1.00"]]  # fmt: skip
+                                                              ["1.00", "−0.20", "−0.20", "1.00"]]  # fmt: skip
     assert tuple(words.text for words in both.layout.annotations) == SIZES_AND_SIGNS
     assert len(named_heatmap(tables[0], ["a", "b"], beside=np.full((2, 2), np.nan)).data) == 2
 

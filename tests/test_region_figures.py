@@ -18,8 +18,8 @@ from esm2amp_core.figures.region_numbers import (
     hit_panels,
     lanes,
     p_words,
+    points_words,
     position_table,
-    signed,
     type_colours,
     with_all,
 )
@@ -164,7 +164,7 @@ def test_positions_are_ten_places_and_chance():
 
 
 def test_a_difference_has_a_minus_as_long_as_its_plus():
-    assert [signed(value) for value in (-12.34, 0.0, 3.96)] == ["−12.3", "+0.0", "+4.0"]
+    assert [points_words(value) for value in (-12.34, 0.0, 3.96)] == ["−12.3", "+0.0", "+4.0"]
 
 
 def track(regions, side="A", low=()):

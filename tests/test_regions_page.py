@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from page_samples import WIDTH
 from region_jobs import REGIONS, compare, explain
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.runtime.pages_manager import PagesManager
 from test_pages import as_after_the_first_visitor, button, sound, visit, words
 from tiny import make_encoder
@@ -14,6 +15,7 @@ from tiny_bundle import make_bundle
 
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import REGIONS as KIND
+from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import SUMMARY, TABLES
 from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.worker import run_pending
@@ -188,6 +190,17 @@ def test_the_address_chooses_the_pair(workspace, explained):
     sound(app.run())
     assert app.query_params["row"] == "2"
     assert "not among the analysed pairs" in words(at(job, "Pair by pair", row="99"))
+
+
+@pytest.mark.parametrize("tab", ["Pair by pair", "Files and settings"])
+def test_differences_in_tables_have_the_minus_sign_of_the_pictures_and_sort_as_numbers(
+    workspace, explained, tab
+):
+    app = at(compare(workspace, explained), tab)
+    table = next(found for found in app.dataframe if "difference" in found.value)
+    written = convert_arrow_bytes_to_pandas_df(table.proto.arrow_data.styler.display_values)["difference"]
+    assert (table.value["difference"] < 0).any()
+    assert written.tolist() == [number_text(points, "+.1f") for points in table.value["difference"]]
 
 
 def test_a_single_pair_comes_first(workspace):

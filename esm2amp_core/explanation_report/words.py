@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from esm2amp_core.explanations import Explanation
+from esm2amp_core.number_text import number_text
 from esm2amp_core.predictions import precision_in_words
 
 CHECKS = {
@@ -43,8 +44,8 @@ def check_words(name: str) -> tuple[str, str]:
 
 
 def number(value: float) -> str:
-    """Four significant digits, with a real minus sign; a dash where it is not known."""
-    return f"{value:.4g}".replace("-", "−") if value == value else "–"
+    """Four significant digits; a dash where it is not known."""
+    return number_text(value, ".4g")
 
 
 def interval(low: float, high: float) -> str:

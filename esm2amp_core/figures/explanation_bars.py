@@ -20,6 +20,7 @@ from esm2amp_core.figures.explanation_pair import (
     PairTokens,
 )
 from esm2amp_core.figures.explanation_parts import Bars
+from esm2amp_core.number_text import number_text
 
 PIXELS_PER_BAR = 22
 TITLE_LETTERS = 16
@@ -42,8 +43,7 @@ def importance_bars(
         figure.add_bar(
             x=[high - low] * n, base=[low] * n, y=list(range(n)), orientation="h", width=1,
             marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in pair.tokens],
-            text=[f"{words}<br>{panel.title}: {value:+.3g}" if panel.signed else
-                  f"{words}<br>{panel.title}: {value:.3g}"
+            text=[f"{words}<br>{panel.title}: {number_text(value, '+.3g' if panel.signed else '.3g')}"
                   for words, value in zip(hovers, panel.values, strict=True)],
             textposition="none", hovertemplate="%{text}<extra></extra>", **STILL, row=1, col=column,
         )  # fmt: skip
@@ -79,9 +79,9 @@ def waterfall(
         x=steps.values, base=steps.starts, y=list(range(n)), orientation="h",
         marker={"color": [POSITIVE if v >= 0 else NEGATIVE for v in steps.values],
                 "line": {"width": 0}}, **STILL,
-        text=[f"{value:+.3g}" for value in steps.values], textposition="outside", cliponaxis=False,
+        text=[number_text(value, "+.3g") for value in steps.values], textposition="outside", cliponaxis=False,
         customdata=[[token] for token in steps.tokens],
-        hovertext=[f"{words.get(token, label)}: {value:+.3g}" for token, label, value in
+        hovertext=[f"{words.get(token, label)}: {number_text(value, '+.3g')}" for token, label, value in
                    zip(steps.tokens, steps.labels, steps.values, strict=True)],
         hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
@@ -92,8 +92,8 @@ def waterfall(
     for value, name, y in ((base, "base value", -0.75), (output, "this pair", n - 0.25)):
         figure.add_vline(x=value, line={"color": FAINT, "width": 1.5, "dash": "dash"})
         anchor, shift = ("left", 4) if value < (ends.min() + ends.max()) / 2 else ("right", -4)
-        figure.add_annotation(x=value, y=y, text=f"{name} {value:.3g}", showarrow=False, yanchor="middle",
-                              xanchor=anchor, xshift=shift)  # fmt: skip
+        figure.add_annotation(x=value, y=y, text=f"{name} {number_text(value)}", showarrow=False,
+                              yanchor="middle", xanchor=anchor, xshift=shift)  # fmt: skip
     for i, token in enumerate(steps.tokens):
         if token and token in chosen:
             _outline(figure, i)

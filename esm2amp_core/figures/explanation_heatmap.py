@@ -20,6 +20,7 @@ from esm2amp_core.figures.explanation_pair import (
     STILL,
     PairTokens,
 )
+from esm2amp_core.number_text import number_text
 
 HEIGHT = 620
 
@@ -59,7 +60,7 @@ def token_heatmap(
         marker={"symbol": "square", "size": 12, "color": CLICKABLE},
         **STILL,
         customdata=[[pair.tokens[i], pair.tokens[j]] for i, j in zip(rows, columns, strict=True)],
-        text=[template.format(row=hovers[i], column=hovers[j], value=_number(matrix[i, j]))
+        text=[template.format(row=hovers[i], column=hovers[j], value=number_text(matrix[i, j]))
               for i, j in zip(rows, columns, strict=True)],
         hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
@@ -112,7 +113,7 @@ def named_heatmap(
         cells = [(x, y, table[j, i]) for j, y in enumerate(names) for i, x in enumerate(names)]
         figure.add_scatter(
             x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], mode="text", hoverinfo="skip",
-            text=["–" if np.isnan(value) else f"{value:.2f}" for _, _, value in cells], showlegend=False,
+            text=[number_text(value, ".2f") for _, _, value in cells], showlegend=False,
             textfont={"color": [FAINT if np.isnan(value) else DARK for _, _, value in cells]},
             row=1, col=column,
         )  # fmt: skip
@@ -123,7 +124,3 @@ def named_heatmap(
                          margin={"l": 10, "r": 10, "t": 34 if several else 10, "b": 10},
                          plot_bgcolor="rgba(0,0,0,0)")  # fmt: skip
     return figure
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"

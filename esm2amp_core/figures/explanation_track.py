@@ -20,6 +20,7 @@ from esm2amp_core.figures.explanation_pair import (
     PairTokens,
     picture_text,
 )
+from esm2amp_core.number_text import number_text
 
 HEIGHT, CURVE_HEIGHT = 122, 90
 BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
@@ -134,7 +135,7 @@ def _add_letters(
         text=list(sequence), textposition="inside", insidetextanchor="middle", textangle=0,
         insidetextfont={"color": DARK, "family": "monospace"},
         customdata=[[token] for token in token_of],
-        hovertext=[f"{letter}{i}" + (f": {residues[i - 1]:+.3g}" if known else "")
+        hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip

@@ -10,7 +10,15 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from esm2amp_core.figures.explanation_pair import picture_text
-from esm2amp_core.figures.region_numbers import CLASSES, Comparison, HitPanel, class_title, p_words, signed
+from esm2amp_core.figures.region_numbers import (
+    CLASSES,
+    Comparison,
+    HitPanel,
+    class_title,
+    interval_words,
+    p_words,
+    points_words,
+)
 from esm2amp_core.region_files import SEGMENT
 
 TOP_COLOUR, LOW_COLOUR, CHANCE_COLOUR = "#2f86bd", "#d99a00", "rgba(138,150,162,0.35)"
@@ -140,9 +148,10 @@ def _reach(found: Sequence[Comparison]) -> float:
 
 
 def _words(line, title: str) -> str:
-    interval = ("" if np.isnan(line.difference_low) else
-                f"<br>95 % interval {signed(line.difference_low)} to {signed(line.difference_high)}")
     ratio = "" if np.isnan(line.ratio) else f" ({line.ratio:.2f} times)"
-    return (f"<b>{picture_text(str(line.type))}</b>, {title}<br>{line.coverage:.1f} % covered, "
-            f"{line.reference:.1f} % there<br>{signed(line.difference)} points{ratio}{interval}"
-            f"<br>p {p_words(line.p_value)}, corrected {p_words(line.q_value)}")
+    lines = (f"<b>{picture_text(str(line.type))}</b>, {title}",
+             f"{line.coverage:.1f} % covered, {line.reference:.1f} % there",
+             f"{points_words(line.difference)} points{ratio}",
+             interval_words(line.difference_low, line.difference_high),
+             f"p {p_words(line.p_value)}, corrected {p_words(line.q_value)}")
+    return "<br>".join(filter(None, lines))

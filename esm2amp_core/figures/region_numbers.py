@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import ALL, ANY, CHANCE, ENDS, EVERY, LOW, MEAN, TOP
 
 SIGNIFICANT = 0.05
@@ -77,7 +78,7 @@ def class_title(name: str) -> str:
 
 
 def with_all(types: Sequence[str]) -> list[str]:
-    """Rows of a picture: the types, and their union where there are several."""
+    """Rows of a picture, columns of a table: the types, and their union."""
     return [*types, ALL]
 
 
@@ -135,6 +136,11 @@ def p_words(p_value: float) -> str:
     return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}" if p_value < 0.1 else f"{p_value:.2f}"
 
 
-def signed(value: float) -> str:
-    """Percentage points with their sign, the minus as long as the plus."""
-    return f"{value:+.1f}".replace("-", "−")
+def points_words(points: float) -> str:
+    """A difference in percentage points, with its sign."""
+    return number_text(points, "+.1f")
+
+
+def interval_words(low: float, high: float) -> str:
+    """The ends of a difference's interval in percentage points; empty where they are not known."""
+    return "" if np.isnan(low) else f"95 % interval {points_words(low)} to {points_words(high)}"

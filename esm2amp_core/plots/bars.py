@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from esm2amp_core.figures.explanation_numbers import STEPS, count_steps, spread
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import Bars
+from esm2amp_core.number_text import number_text
 from esm2amp_core.plots.labels import LINE, axis_title, border, label_x, with_residues
 from esm2amp_core.plots.paper import (
     AGAINST,
@@ -87,8 +88,9 @@ def waterfall(
         axes.plot([ends[i]] * 2, [i - 0.36, i + 1.36], color=SOFT, linewidth=0.5)
     span = np.ptp([*steps.starts, *ends]) or 1.0
     for i, (value, start, end) in enumerate(zip(steps.values, steps.starts, ends, strict=True)):
-        axes.annotate(_signed(value), (max(start, end), i), (2, 0), textcoords="offset points", va="center",
-                      fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})
+        axes.annotate(number_text(value, "+.3g"), (max(start, end), i), (2, 0), va="center", fontsize=6,
+                      textcoords="offset points",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})
     axes.axvline(base, color=SOFT, linewidth=0.6, linestyle=(0, (3, 2)))
     axes.axvline(ends[-1], color=SOFT, linewidth=0.6)
     low, high = min(*steps.starts, *ends), max(*steps.starts, *ends)
@@ -100,7 +102,7 @@ def waterfall(
     axes.spines["left"].set_visible(False)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(unit)
-    figure.suptitle(f"from {_number(base)} (baseline, dashed) to {_number(ends[-1])} (this pair)",
+    figure.suptitle(f"from {number_text(base)} (baseline, dashed) to {number_text(ends[-1])} (this pair)",
                     x=0.01, ha="left", fontsize=POINTS)
     return figure
 
@@ -145,11 +147,3 @@ def beeswarm(
     axes.set_xlabel(unit)
     figure.legend(loc="outside upper left", ncols=2, markerscale=2, handletextpad=0.2, borderpad=0)
     return figure
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−") if np.isfinite(value) else "–"

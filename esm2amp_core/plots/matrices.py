@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from esm2amp_core.figures.explanation_numbers import SIZES_AND_SIGNS
 from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.number_text import number_text
 from esm2amp_core.plots.labels import label_x, label_y
 from esm2amp_core.plots.paper import SINGLE_MM, colour_bar, ink_on, new_figure, on_paper, plain, scale
 
@@ -89,8 +90,8 @@ def agreement_matrix(
         axes.pcolormesh(np.ma.masked_invalid(table), cmap=colours, norm=norm, edgecolor="white", linewidth=1)
         for (row, column), value in np.ndenumerate(table):
             known = np.isfinite(value)
-            axes.text(column + 0.5, row + 0.5, f"{value:.2f}".replace("-", "−") if known else "–",
-                      ha="center", va="center", fontsize=6,
+            axes.text(column + 0.5, row + 0.5, number_text(value, ".2f"), ha="center",
+                      va="center", fontsize=6,
                       color=ink_on(colours(norm(value))) if known else "black")  # fmt: skip
         axes.set_yticks(np.arange(M) + 0.5, names)
         _bare(axes)

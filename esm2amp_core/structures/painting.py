@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from esm2amp_core.features import SEGMENTS, token_stretch
+from esm2amp_core.number_text import number_text
 from esm2amp_core.sequences import residue_number
 from esm2amp_core.structures.alignment import ChainFit
 from esm2amp_core.structures.colours import (
@@ -102,7 +103,7 @@ def _labels(fit: ChainFit, side: int, tokens: Sequence[str], colouring: Colourin
             continue
         words = [f"{token}, {fit.sequence[position]}{residue_number(int(position))}", where]
         if values is not None and not np.isnan(values[position]):
-            words.append(f"{values[position]:+.3g}" if colouring.signed else f"{values[position]:.3g}")
+            words.append(number_text(values[position], "+.3g" if colouring.signed else ".3g"))
         if types is not None:
             words.append(types[position] or "no region")
         if colouring == PLDDT:

@@ -11,6 +11,7 @@ from esm2amp_core.figures.explanation_bars import importance_bars, waterfall
 from esm2amp_core.figures.explanation_heatmap import token_heatmap
 from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm
 from esm2amp_core.figures.explanation_track import sequence_track
+from esm2amp_core.number_text import number_text
 from pages.components import explain_drawings as drawn
 from pages.components.explain_downloads import caption_and_files, picture_files
 from pages.components.explain_drawings import drawings
@@ -41,8 +42,9 @@ def _from_where(view: View) -> str:
         return ""
     base, score = float(part.base_values[0]), float(part.outputs[0])
     heavier, lighter = ("blue", "orange") if score > base else ("orange", "blue")
-    return (f"They lead from the base value (logit {base:.2f}; {view.folder.summary['baseline']}) to the "
-            f"logit of this pair, {score:.2f}: so {heavier} outweighs {lighter}, whatever the call. ")
+    ends = f"(logit {number_text(base, '.2f')}; {view.folder.summary['baseline']}) to the logit of this pair"
+    return (f"They lead from the base value {ends}, {number_text(score, '.2f')}: so {heavier} outweighs "
+            f"{lighter}, whatever the call. ")
 
 
 def _doubt(methods: list[str]) -> str:

@@ -18,6 +18,7 @@ from esm2amp_core.explanation_tests.randomisation import ALIKE, Randomisation
 from esm2amp_core.explanations import METHODS, RESIDUES
 from esm2amp_core.figures.explanation_heatmap import named_heatmap
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
+from esm2amp_core.number_text import number_text
 from pages.components import explain_drawings as drawn
 from pages.components.explain_downloads import caption_and_files
 from pages.components.explain_drawings import drawings
@@ -166,16 +167,18 @@ def _randomisation(view: View, test: Randomisation) -> None:
     for method, mean, magnitude, passes, reason in zip(
         test.methods, test.mean, test.magnitude_mean, test.passes, test.reasons, strict=True
     ):
+        alike = f"rank correlation {number_text(mean, '.2f')}"
         if np.isnan(mean):
             verdict = f"not checked: {literal(reason) or 'nothing to compare'}"
         elif passes:
-            verdict = f"different from that of the true model (rank correlation {mean:.2f}), as it should be"
+            verdict = f"different from that of the true model ({alike}), as it should be"
         else:
-            verdict = (f"much like that of the true model (rank correlation {mean:.2f}): it reflects the "
-                       "proteins more than what was learned")
+            verdict = (f"much like that of the true model ({alike}): it reflects the proteins more than what "
+                       "was learned")
         if passes and magnitude >= ALIKE:
             verdict += (f". Its magnitudes (how much a segment matters, whatever the sign) stay alike "
-                        f"({magnitude:.2f}): they tell more of the proteins, so read the signed values")
+                        f"({number_text(magnitude, '.2f')}): they tell more of the proteins, so read the "
+                        "signed values")
         lines.append(f"- **{_title(method)}**: {verdict}")
     st.markdown("\n".join(lines))
     caption_and_files(
@@ -198,7 +201,7 @@ def _chart(figure: object, key: str, alt: str) -> None:
 
 
 def method_table(view: View) -> pd.DataFrame:
-    """One line per method: its scale, what it starts from, what it checked."""
+    """One line per method: the largest of what it checked of itself."""
     checks = view.folder.summary["methods"] | (view.residues.summary["methods"] if view.residues else {})
     return pd.DataFrame([
         {"Method": _title(method), "What it checked, largest of all pairs": ", ".join(

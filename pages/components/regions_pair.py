@@ -13,7 +13,7 @@ from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import residue_values, token_values, unit_of
 from esm2amp_core.figures.explanation_track import sequence_track
-from esm2amp_core.figures.region_numbers import type_colours
+from esm2amp_core.figures.region_numbers import type_colours, with_all
 from esm2amp_core.figures.region_track import add_regions
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import LOW, TOP, RegionFolder
@@ -24,6 +24,7 @@ from pages.components.explain_drawings import drawings
 from pages.components.explain_selection import choose, chosen_tokens, clickable_chart
 from pages.components.explain_structure import choose_in_3d, importance_of
 from pages.components.page import show_user_error
+from pages.components.regions_columns import percent_columns, show_tests, unit_columns
 from pages.components.regions_files import files_row
 from pages.components.regions_reading import PairView, open_pair
 from pages.components.structure_view import show_structure
@@ -151,7 +152,7 @@ def _region_table(folder: RegionFolder, view: PairView) -> pd.DataFrame:
 
 
 def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) -> None:
-    types = [*folder.types, "ALL"]
+    types = with_all(folder.types)
     if not folder.is_by_residue:
         st.subheader("Its top and low segments", anchor=False)
         shown = own[["selection", "rank", "token", "protein", "start", "end", "importance", *types]]
@@ -161,18 +162,7 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
                   words="How many percent of each segment lie inside regions of each type.")
     st.subheader("Is it more than chance, for this pair alone?", anchor=False)
     tests = folder.pairs[folder.pairs["row"] == row].drop(columns=["row", "protein_a", "protein_b"])
-    st.dataframe(
-        tests, hide_index=True, key="pair-tests", height="content", placeholder="–",
-        column_config={
-            **{name: st.column_config.NumberColumn(label, format="%.1f %%") for name, label in
-               (("coverage", "Covered"), ("reference", "By chance"))},
-            "difference": st.column_config.NumberColumn("Points", format="%+.1f"),
-            **{name: st.column_config.NumberColumn(label, format="%.3g") for name, label in
-               (("ratio", "Times"), ("p_value", "p"), ("q_value", "Corrected p"))},
-            "selection": "Selection", "type": "Type of region",
-            "n_units": st.column_config.NumberColumn(f"{folder.summary['unit']}s".capitalize()),
-        },
-    )  # fmt: skip
+    show_tests(tests, folder.summary["unit"], key="pair-tests", height="content")
     files_row(
         job, f"test_of_row_{row}", lambda: tests.reset_index(drop=True),
         words=("Compared with the residues rotated along their proteins; corrected for all pairs and types."
@@ -180,17 +170,3 @@ def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) ->
                "Compared with all ways to choose as many segments of the same proteins; corrected for all "
                "pairs and types. With so few segments, hardly a pair can show anything by itself."),
     )  # fmt: skip
-
-
-def unit_columns(unit: str) -> dict[str, object]:
-    """Headings of a table of chosen segments, or residues."""
-    number = st.column_config.NumberColumn
-    return {"row": "Row", "protein_a": "Protein A", "protein_b": "Protein B", "class": "Class",
-            "selection": "Selection", "rank": "Rank", "token": unit.capitalize(), "protein": "Protein",
-            "start": "First residue", "end": "Last residue",
-            "importance": number("Importance", format="%.3g")}
-
-
-def percent_columns(names: list[str]) -> dict[str, object]:
-    """How a table shows shares in percent."""
-    return {name: st.column_config.NumberColumn(name, format="%.0f %%") for name in names}

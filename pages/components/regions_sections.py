@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.figures.region_numbers import SIGNIFICANT, p_words, signed
+from esm2amp_core.figures.region_numbers import SIGNIFICANT, interval_words, p_words, points_words
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import ALL, CHANCE, ENDS, LOW, TOP, RegionFolder
 from esm2amp_core.workspace import Workspace
@@ -79,13 +79,13 @@ def finding_words(folder: RegionFolder) -> str:
     if np.isnan(line["p_value"]):
         return (f"Nothing can be compared: the regions cover each {folder.summary['unit']} of these proteins "
                 "alike, or none.")
-    interval = ("" if np.isnan(line["difference_low"]) else
-                f", 95 % interval {signed(line['difference_low'])} to {signed(line['difference_high'])}")
+    interval = interval_words(line["difference_low"], line["difference_high"])
     low = table.loc[(LOW, CHANCE, ALL)]
     verdict = ("this cannot be told apart from chance" if not line["q_value"] <= SIGNIFICANT else
                "more than chance would give" if line["difference"] > 0 else "less than chance would give")
     return (f"{mean}**{line['coverage']:.1f} %** {of_top} inside an annotated region; by chance it would be "
-            f"**{line['reference']:.1f} %** ({signed(line['difference'])} points{interval}; corrected "
+            f"**{line['reference']:.1f} %** ({points_words(line['difference'])} points"
+            f"{interval and f', {interval}'}; corrected "
             f"p {p_words(line['q_value'])}): **{verdict}**. The same {of_low}: {low['coverage']:.1f} % "
             f"(by chance {low['reference']:.1f} %).")
 

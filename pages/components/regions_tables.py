@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from esm2amp_core.figures.region_numbers import with_all
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import RegionFolder
+from pages.components.regions_columns import percent_columns, show_tests, unit_columns
 from pages.components.regions_files import all_files, files_row
-from pages.components.regions_pair import percent_columns, unit_columns
 from pages.components.text import flatten
 
 MOST_SHOWN = 5_000
@@ -16,7 +17,7 @@ MOST_SHOWN = 5_000
 
 def show_coverage(job: Job, folder: RegionFolder) -> None:
     """Each chosen segment with the share of it that each type covers."""
-    types = [*folder.types, "ALL"]
+    types = with_all(folder.types)
     name = st.text_input("Find a protein", placeholder="part of its name", key="regions-find").strip()
     table = folder.coverage
     if name:
@@ -44,6 +45,6 @@ def show_settings(job: Job, folder: RegionFolder) -> None:
     st.caption("On the command line, “esm2amp regions METHOD.csv --annotations FILE -o DIR” does the same "
                "with the files of an explanation.")
     with st.expander("Tests of each pair"):
-        st.dataframe(folder.pairs.head(MOST_SHOWN), hide_index=True, key="pair-tests-all")
+        show_tests(folder.pairs.head(MOST_SHOWN), about["unit"], key="pair-tests-all")
         files_row(job, "pair_enrichment", lambda: folder.pairs,
                   words="As in the table of the whole job, for each pair on its own.")
