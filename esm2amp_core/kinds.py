@@ -157,8 +157,11 @@ class ScreenParams(Params):
     library, bait : str
         Names of the files; no bait where all are compared with all.
     library_sha256, bait_sha256 : str
-    n_pairs : int
-        As the files were read when it was submitted.
+    n_pairs, n_reference_pairs, n_residues : int
+        How much work it is, as the files were read when it was submitted: pairs; pairs with reference
+        proteins of the model, which are scored besides; residues of all proteins.
+    n_kept_pairs : int
+        Of the pairs, those that an earlier job had scored when it was stopped. Written by the worker.
     with_self : bool
         Also score a protein with itself, where it is bait and library.
     top, top_partners : int
@@ -174,6 +177,9 @@ class ScreenParams(Params):
     bait: str = ""
     bait_sha256: str = ""
     n_pairs: int = 0
+    n_reference_pairs: int = 0
+    n_residues: int = 0
+    n_kept_pairs: int = 0
     with_self: bool = False
     top: int = 1_000
     top_partners: int = 20

@@ -54,6 +54,11 @@ class ScreenProteins:
         return [protein.id for protein in self.proteins]
 
     @property
+    def n_residues(self) -> int:
+        """Residues of all proteins together."""
+        return sum(len(protein.sequence) for protein in self.proteins)
+
+    @property
     def n_failed(self) -> int:
         """Records whose sequences are not screened."""
         return int((self.left_out["screened_as"] == "").sum())

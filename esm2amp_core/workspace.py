@@ -19,6 +19,7 @@ from esm2amp_core import launching
 from esm2amp_core.bundles import (
     REPORTS,
     Manifest,
+    bundle_digest,
     find_bundles,
     locate_bundle,
     read_manifest,
@@ -28,10 +29,11 @@ from esm2amp_core.downloads.alphafold import ModelSource, fetch_model
 from esm2amp_core.downloads.checkpoint import published_terms
 from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job, JobState
-from esm2amp_core.kinds import EXPLAIN, REGIONS
+from esm2amp_core.kinds import EXPLAIN, REGIONS, SCREEN
 from esm2amp_core.pairs import PairTable, carried_names
 from esm2amp_core.predictions import NEAREST_COLUMNS, RESULT_COLUMNS, PredictionTable
 from esm2amp_core.reports import find_reports
+from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.settings import Settings
 from esm2amp_core.store import disk
 from esm2amp_core.store.artifacts import GIVEN, Artifacts
@@ -45,7 +47,7 @@ from esm2amp_core.submissions import scoring
 from esm2amp_core.submissions.download import download
 from esm2amp_core.submissions.explanation import by_residue, explanation
 from esm2amp_core.submissions.regions import regions, regions_again
-from esm2amp_core.submissions.screening import screen
+from esm2amp_core.submissions.screening import screen, screen_again
 from esm2amp_core.submissions.submission import Submission
 from esm2amp_core.trust import with_notes
 
@@ -337,6 +339,8 @@ class Workspace:
     def rerun(self, job_id: str) -> Job:
         """Queue a job anew: the same input and parameters, the model or the explanation as it is now.
 
+        A screen that was stopped goes on from the pairs that it has scored; see `kept_pairs`.
+
         Raises
         ------
         JobError
@@ -348,7 +352,25 @@ class Workspace:
         if job.kind == REGIONS:
             self.finished_explanation(str(job.params["source"]))
             return self._submit(regions_again(self.jobs, job, self.annotations_file(job_id)))
+        if job.kind == SCREEN:
+            return self._submit(screen_again(self.settings, self.jobs, job, *self.screened_files(job_id)))
         return self._submit(scoring.once_more(self.settings, self.jobs, job_id))
+
+    def kept_pairs(self, job_id: str) -> int:
+        """How many pairs a stopped screen has scored that `rerun` does not score again.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        params = self.jobs.get(job_id).params
+        try:
+            if bundle_digest(self.bundle_folder(str(params["bundle"]))) != params["bundle_digest"]:
+                return 0
+            return ScreenFolder(self.screen_folder(job_id)).n_scored
+        except UserError:  # no model, or nothing there that can be read
+            return 0
 
     def inputs(self, job_id: str) -> PairTable:
         """Input of a job, as submitted.

@@ -10,7 +10,7 @@ from pages.components.model_words import about_model, model_of
 from pages.components.navigation import SCREEN
 from pages.components.page import page
 from pages.components.screen_sections import explore
-from pages.components.screen_start import offer_again, start_screen
+from pages.components.screen_start import show_kept, start_screen
 from pages.components.text import literal, when
 
 with page("Screen") as workspace:
@@ -33,4 +33,4 @@ with page("Screen") as workspace:
     elif job.state == JobState.DONE:
         explore(workspace, job.id)
     elif job.state.is_finished:
-        offer_again(workspace, job)
+        show_kept(workspace, job)

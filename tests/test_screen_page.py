@@ -10,6 +10,7 @@ from screen_samples import sequences
 from test_pages import button, metrics, models, sound, visit, words, workspace  # noqa: F401
 
 from esm2amp_core import screen_files as names
+from esm2amp_core.errors import UserError
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN, PREDICT
 from esm2amp_core.kinds import SCREEN as KIND
@@ -240,17 +241,37 @@ def test_a_damaged_screen_is_told_in_words(workspace, job):  # noqa: F811
     assert "missing" in at(job).error[0].value
 
 
-def test_a_cancelled_screen_says_so_and_can_be_started_again(workspace):  # noqa: F811
+def test_a_cancelled_screen_says_so_and_can_be_run_again(workspace):  # noqa: F811
     asked = workspace.submit_screen(fasta(LIBRARY).encode(), fasta(BAITS).encode(), top=7)
     workspace.jobs.cancel(asked.id)
     app = at(asked)
-    assert "cancelled" in words(app) and not app.tabs
-    button(app, "Start it again").click()
+    assert "cancelled" in words(app) and "No scored pairs are kept" in words(app) and not app.tabs
+    button(app, "Run again").click()
     sound(app.run())
     again = workspace.jobs.get(app.query_params["job"])
-    assert again.id != asked.id and again.params == asked.params and again.title == asked.title
+    assert again.id != asked.id and again.params == asked.params
+    assert again.title == f"{asked.title} (run 2)"
     run_pending(workspace)
     assert len(at(again).dataframe[0].value) == 7
+
+
+def test_what_a_failed_screen_has_scored_is_told_and_kept(workspace, monkeypatch):  # noqa: F811
+    def no_tables(*given, **options):
+        raise UserError("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("esm2amp_core.screening.running.write_outputs", no_tables)
+        asked = workspace.submit_screen(fasta(LIBRARY).encode())
+        run_pending(workspace)
+    app = at(asked)
+    assert "The disk is full" in words(app) and "435 of 435 pairs are scored and kept" in words(app)
+    button(app, "Run again").click()
+    again = sound(app.run()).query_params["job"]
+    monkeypatch.setattr("esm2amp_core.screening.engines.score_block", lambda *_, **__: pytest.fail("again"))
+    run_pending(workspace)
+    app = at(workspace.jobs.get(again))
+    assert [tab.label for tab in app.tabs] == TABS
+    assert "435 of 435 pairs were scored by an earlier job" in words(app)
 
 
 def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):  # noqa: F811

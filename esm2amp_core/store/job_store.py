@@ -143,6 +143,12 @@ class JobStore(JobQueue):
         with self.database.reading() as session:
             return _equal(session, kind, input_digest(pairs, params), owner, states)
 
+    def equal_to(self, job: Job, states: Collection[JobState]) -> list[Job]:
+        """Other jobs of the same owner that asked for the same and kept their files, newest first."""
+        with self.database.reading() as session:
+            found = session.scalars(_equals(job.kind, job.input_digest, job.owner, states))
+            return [row.to_job() for row in found if row.id != job.id]
+
     def inputs(self, job_id: str) -> PairTable:
         """Input of a job, as submitted.
 
@@ -282,13 +288,18 @@ def _equal(
     session: Session, kind: str, digest: str, owner: str, states: Collection[JobState]
 ) -> Job | None:
     """The newest job of a kind with this digest in one of the states, whose results are there."""
-    row = session.scalar(
+    row = session.scalar(_equals(kind, digest, owner, states).limit(1))
+    return None if row is None else row.to_job()
+
+
+def _equals(kind: str, digest: str, owner: str, states: Collection[JobState]) -> Select:
+    """Jobs of a kind with this digest in one of the states, whose results are there, newest first."""
+    return (
         select(JobRow)
         .where(JobRow.kind == kind, JobRow.input_digest == digest, JobRow.owner == owner,
                JobRow.results_removed.is_(False), JobRow.state.in_(tuple(states)))
-        .order_by(JobRow.created.desc()).limit(1)
+        .order_by(JobRow.created.desc())
     )  # fmt: skip
-    return None if row is None else row.to_job()
 
 
 def _chosen(

@@ -52,9 +52,9 @@ def regions(
 
 
 def safe_name(filename: str, *, default: str = "annotations") -> str:
-    """A person's file name as every system accepts it."""
+    """A person's file name as every system accepts it; such a name stays as it is."""
     stem, dot, suffix = filename.rpartition(".")
-    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:] or default
+    name = re.sub(r"[^\w.-]+", "_", stem or suffix).strip("._-")[-60:].lstrip("._-") or default
     return f"{name}.{re.sub(r'[^A-Za-z0-9]', '', suffix)[:8]}" if stem and dot else name
 
 

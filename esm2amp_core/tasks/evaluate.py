@@ -46,7 +46,6 @@ def run(work: Work) -> None:
     target = workspace.report_folder(job.id)
     remove_remains(target)  # of an attempt whose worker died
     write_report(evaluation, target)
-    workspace.jobs.count_files(job.id, worker=work.worker)
 
 
 def _about_model(params: EvaluateParams, architecture: str) -> dict[str, object]:

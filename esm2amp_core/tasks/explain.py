@@ -30,4 +30,3 @@ def run(work: Work) -> None:
         settings=ExplainSettings(seed=params.seed), controls=params.controls, title=job.title,
         report=work.report,
     )  # fmt: skip
-    workspace.jobs.count_files(job.id, worker=work.worker)

@@ -50,7 +50,6 @@ def run(work: Work) -> None:
         "label": params.label,
         "annotations": {"file": params.annotations, "sha256": params.annotations_sha256},
     })  # fmt: skip
-    workspace.jobs.count_files(job.id, worker=work.worker)
 
 
 def _annotations(work: Work, proteins: Sequence[str]) -> Annotations:

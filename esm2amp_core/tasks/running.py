@@ -117,6 +117,8 @@ def run_next(workspace: Workspace, worker: str, *, must_stop: Callable[[], bool]
         raise
     except Exception:  # the boundary: one job must not end the worker
         jobs.fail(job.id, _incident(workspace, job), worker=worker)
+    finally:
+        jobs.count_files(job.id)  # one that was stopped has left some, too
     return _as_it_stands(workspace, job)
 
 

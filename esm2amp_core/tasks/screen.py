@@ -1,18 +1,31 @@
-"""The job "screen": files of proteins to the folder of their screen, from where an earlier worker stopped."""
+"""The job "screen": files of proteins to the folder of their screen, from where earlier work stopped."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from dataclasses import replace
+
 from esm2amp_core.bundles import bundle_digest
-from esm2amp_core.errors import BundleError
+from esm2amp_core.errors import BundleError, JobError
+from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import ScreenParams
+from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
-from esm2amp_core.screening.running import ScreenOptions, run_screen
+from esm2amp_core.screening.parts import OtherScreenError
+from esm2amp_core.screening.running import run_screen
 from esm2amp_core.tasks.predict import predictor_of
 from esm2amp_core.tasks.running import Work
 
+STOPPED = (JobState.CANCELLED, JobState.FAILED)
+KEPT = "{:,} of {:,} pairs were scored by an earlier job that was stopped; they are kept."
+ANEW = ("What was scored before does not fit this version of the program, its libraries or this machine: all "
+        "pairs are scored anew.")  # fmt: skip
+
 
 def run(work: Work) -> None:
-    """Score every pair of the files that lie with the job.
+    """Score every pair of the files that lie with the job, but for those that it or an equal one has scored.
 
     Raises
     ------
@@ -25,14 +38,38 @@ def run(work: Work) -> None:
     params: ScreenParams = work.params
     if bundle_digest(workspace.bundle_folder(params.bundle)) != params.bundle_digest:
         raise BundleError(f"The model {params.bundle!r} was changed after this screen was submitted.",
-                          hint="Submit it again.")
+                          hint="Run it again.")
     library, bait = workspace.screened_files(job.id)
-    settings = workspace.settings
+    settings, folder = workspace.settings, workspace.screen_folder(job.id)
     proteins = read_screen(library, bait, max_residues=settings.max_residues,
                            max_file_mb=settings.max_file_mb)
+    if not folder.exists():
+        _take_over(work)
     work.report("Loading the model", 0, 1)
-    run_screen(
-        predictor_of(work), proteins, workspace.screen_folder(job.id), report=work.report,
-        options=ScreenOptions(with_self=params.with_self, top=params.top, top_partners=params.top_partners),
-    )  # fmt: skip
-    workspace.jobs.count_files(job.id, worker=work.worker)
+    predictor = predictor_of(work)
+    options = ScreenOptions(with_self=params.with_self, top=params.top, top_partners=params.top_partners)
+    try:
+        run_screen(predictor, proteins, folder, options=options, report=work.report)
+    except OtherScreenError:
+        # A person would name another folder; a job has but this one.
+        workspace.jobs.note(job.id, replace(params, n_kept_pairs=0).to_json(), message=ANEW,
+                            worker=work.worker)
+        shutil.rmtree(folder)
+        run_screen(predictor, proteins, folder, options=options, report=work.report)
+
+
+def _take_over(work: Work) -> None:
+    """Take the folder of the newest equal job that was stopped and had scored some pairs."""
+    workspace, job, params = work.workspace, work.job, work.params
+    for earlier in workspace.jobs.equal_to(job, STOPPED):
+        left = workspace.screen_folder(earlier.id)
+        try:
+            n_kept = ScreenFolder(left).n_scored
+        except JobError:  # there is none, or nothing in it that can be read
+            continue
+        if n_kept:
+            os.replace(left, workspace.screen_folder(job.id))
+            workspace.jobs.count_files(earlier.id)
+            workspace.jobs.note(job.id, replace(params, n_kept_pairs=n_kept).to_json(),
+                                message=KEPT.format(n_kept, params.n_pairs), worker=work.worker)
+            return

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from esm2amp_core.jobs import LONGEST_TITLE, Job
-from esm2amp_core.kinds import EVALUATE, EXPLAIN, PREDICT, REGIONS
+from esm2amp_core.kinds import EVALUATE, EXPLAIN, PREDICT, REGIONS, SCREEN
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import JOBS, open_job, page_for
 from pages.components.page import error_boundary
@@ -40,7 +40,7 @@ def delete(workspace: Workspace, job: Job) -> None:
 def can_run_again(job: Job) -> bool:
     """True for a finished job that still has what it needs; `Workspace.rerun` does no other kind."""
     kept = job.state.is_finished and not job.results_removed
-    return kept and job.kind in (PREDICT, EVALUATE, EXPLAIN, REGIONS)
+    return kept and job.kind in (PREDICT, EVALUATE, EXPLAIN, REGIONS, SCREEN)
 
 
 def run_again(workspace: Workspace, job: Job) -> None:

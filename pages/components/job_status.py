@@ -14,7 +14,8 @@ from pages.components.text import count, duration, literal
 POLL_SECONDS = 1.0
 SETTLING_SECONDS = 5.0
 
-UNITS = {"Reading sequences with the language model": "residues", "Scoring pairs": "pairs"}
+UNITS = {"Reading sequences with the language model": "residues", "Scoring pairs": "pairs",
+         "Scoring pairs with reference proteins": "pairs"}
 """What a stage counts; one that is not listed shows bare numbers."""
 
 BADGES = {

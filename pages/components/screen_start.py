@@ -7,7 +7,7 @@ import streamlit as st
 
 from esm2amp_core import exports
 from esm2amp_core.bundles import Manifest
-from esm2amp_core.errors import JobError, UserError
+from esm2amp_core.errors import UserError
 from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
 from esm2amp_core.kinds import SCREEN as KIND
 from esm2amp_core.settings import Settings
@@ -40,24 +40,13 @@ def start_screen(workspace: Workspace) -> None:
     _show_earlier(workspace)
 
 
-def offer_again(workspace: Workspace, job: Job) -> None:
-    """For a screen that was cancelled or failed: the same files and choices as a new job."""
-    words = "What the language model has read is kept; the pairs are scored anew."
-    if not st.button("Start it again", icon=":material/replay:", help=words):
-        return
-    library, bait = workspace.screened_files(job.id)
-    chosen = ("bundle", "device", "precision", "with_self", "top", "top_partners")
-    try:
-        again = workspace.submit_screen(
-            library.read_bytes(), bait.read_bytes() if bait else b"", library_name=library.name,
-            bait_name=bait.name if bait else "", title=job.title,
-            **{name: job.params[name] for name in chosen},
-        )  # fmt: skip
-    except (OSError, UserError) as error:
-        show_user_error(error if isinstance(error, UserError) else JobError(
-            "The files of this screen are gone.", hint="Give its proteins again."))
-        return
-    open_job(again.id, SCREEN)
+def show_kept(workspace: Workspace, job: Job) -> None:
+    """For a screen that was cancelled or failed: what is there already when it is run again."""
+    if n_kept := workspace.kept_pairs(job.id):
+        st.info(f"{n_kept:,} of {count(job.params['n_pairs'], 'pair')} are scored and kept: “Run again” goes "
+                "on from there.", icon=":material/replay:")
+    else:
+        st.caption("No scored pairs are kept here; what the language model has read is not read again.")
 
 
 def _read(source: ScreenSource | None, settings: Settings) -> ScreenDraft | None:
