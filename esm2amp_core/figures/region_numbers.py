@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -110,6 +111,39 @@ def _comparison(table: pd.DataFrame, selection: str, against: str, title: str, n
     own = table[(table["selection"] == selection) & (table["against"] == against)].set_index("type")
     own = own.reindex(names).reset_index()
     return Comparison(title, own, (own["q_value"] <= SIGNIFICANT).to_numpy(bool))
+
+
+def lay_out(
+    regions: pd.DataFrame, types: Sequence[str], length: int, *, most_lanes: int = sys.maxsize
+) -> pd.DataFrame:
+    """Regions of a protein as a picture shows them: up to its last residue, in lanes, type by type.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        `REGION_COLUMNS`.
+    types : sequence of str
+        From the first lane on; regions of other types are not shown.
+    length : int
+        Residues of the protein; what lies behind its end is not shown.
+    most_lanes : int
+        Of one type; where more regions overlap, the others share the last lane.
+
+    Returns
+    -------
+    DataFrame
+        Lines of `regions` with ``shown_end`` and ``lane``, from 0.
+    """
+    parts, first = [], 0
+    for name in types:
+        own = regions[(regions["type"] == name) & (regions["start"] <= length)].sort_values(["start", "end"])
+        if own.empty:
+            continue
+        own = own.assign(shown_end=own["end"].clip(upper=length))
+        lane = [min(i, most_lanes - 1) for i in lanes(own["start"], own["shown_end"])]
+        parts.append(own.assign(lane=[first + i for i in lane]))
+        first += max(lane) + 1
+    return pd.concat(parts) if parts else regions.head(0).assign(shown_end=0, lane=0)
 
 
 def lanes(starts: Iterable[int], ends: Iterable[int]) -> list[int]:

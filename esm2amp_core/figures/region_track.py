@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import CHOSEN, FAINT, STILL, PairTokens, picture_text
 from esm2amp_core.figures.explanation_track import BORDERS
-from esm2amp_core.figures.region_numbers import lanes, type_colours
+from esm2amp_core.figures.region_numbers import lay_out, type_colours
 
 LANE_HEIGHT, GAP, MARGINS, LABELS = 18, 12, 50, 128
 MOST_LANES = 6
@@ -39,18 +39,14 @@ def add_regions(
         Tokens that are shaded: those a person clicked.
     """
     length = pair.lengths["AB".index(side)]
-    colours, rows, n_lanes = type_colours(types), {}, 0
-    for name in types:
-        own = regions[(regions["type"] == name) & (regions["start"] <= length)].sort_values(["start", "end"])
-        if len(own):
-            ends = own["end"].clip(upper=length)
-            lane = [min(i, MOST_LANES - 1) for i in lanes(own["start"], ends)]
-            _add_row(figure, own, ends, [n_lanes + i for i in lane], colours[name])
-            rows[name] = n_lanes + max(lane) / 2
-            n_lanes += max(lane) + 1
+    colours, rows = type_colours(types), {}
+    laid = lay_out(regions, types, length, most_lanes=MOST_LANES)
+    for name, own in laid.groupby("type", sort=False):
+        _add_row(figure, own, colours[name])
+        rows[name] = (own["lane"].min() + own["lane"].max()) / 2
     if not rows:  # Plotly draws no axis to which nothing belongs
         figure.add_scatter(x=[None], y=[None], yaxis="y3", hoverinfo="skip")
-    _make_room(figure, rows or {"no region": 0}, max(n_lanes, 1))
+    _make_room(figure, rows or {"no region": 0}, laid["lane"].nunique() or 1)
     dotted = {"line": {"color": FAINT, "width": 1.5, "dash": "dot"}}
     shaded = {"fillcolor": CHOSEN, "opacity": 0.25, "line": {"width": 0}}
     for tokens, look in ((low, dotted), (chosen, shaded)):
@@ -61,10 +57,11 @@ def add_regions(
     return figure
 
 
-def _add_row(figure: go.Figure, own: pd.DataFrame, ends: pd.Series, lane: list[int], colour: str) -> None:
+def _add_row(figure: go.Figure, own: pd.DataFrame, colour: str) -> None:
     figure.add_bar(
-        x=(own["start"] + ends) / 2, width=ends - own["start"] + 1, y=[0.7] * len(own),
-        base=[i - 0.35 for i in lane], yaxis="y3", marker={"color": colour, "line": {"width": 0}},
+        x=(own["start"] + own["shown_end"]) / 2, width=own["shown_end"] - own["start"] + 1,
+        y=[0.7] * len(own), base=own["lane"] - 0.35, yaxis="y3",
+        marker={"color": colour, "line": {"width": 0}},
         hovertext=[region_words(line) for line in own.itertuples()],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip

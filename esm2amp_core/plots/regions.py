@@ -15,7 +15,7 @@ from esm2amp_core.figures.region_numbers import (
     Comparison,
     HitPanel,
     class_title,
-    lanes,
+    lay_out,
     p_words,
     type_colours,
 )
@@ -131,8 +131,8 @@ def region_tracks(
     signed : bool
     width_mm : float
     """
-    laid = {side: _laid(regions[side], types, pair.lengths[i]) for i, side in enumerate("AB")}
-    counts = {side: max((lane for *_, lane in found), default=0) + 1 for side, found in laid.items()}
+    laid = {side: lay_out(regions[side], types, pair.lengths[i]) for i, side in enumerate("AB")}
+    counts = {side: found["lane"].nunique() or 1 for side, found in laid.items()}
     heights = [height for side in "AB" for height in (11.0, LANE_MM * counts[side])]
     figure = new_figure(width_mm, 26 + sum(heights))
     panels, scaled = figure.subplots(4, height_ratios=heights), scale(np.asarray(values), signed=signed)
@@ -141,36 +141,23 @@ def region_tracks(
         chain, rows = panels[2 * i], panels[2 * i + 1]
         draw_chain(chain, side, np.asarray(values), pair, scaled)
         chain.set_title(f"{side}: {plain(pair.names[i], int(width_mm / 2.4))}, {pair.lengths[i]:,} residues")
-        for name, start, end, lane in laid[side]:
-            rows.add_patch(Rectangle((start - 0.5, lane + 0.1), end - start + 1, 0.8, color=colours[name],
-                                     linewidth=0))
+        for line in laid[side].itertuples():
+            rows.add_patch(Rectangle(
+                (line.start - 0.5, line.lane + 0.1), line.shown_end - line.start + 1, 0.8,
+                color=colours[line.type], linewidth=0,
+            ))  # fmt: skip
         rows.set_xlim(chain.get_xlim())
         rows.set_ylim(counts[side], 0)
         rows.set_xticks([])
         rows.set_yticks([])
         rows.spines[["left", "bottom"]].set_visible(False)
-    shown = [name for name in types if any(name == found for own in laid.values() for found, *_ in own)]
+    shown = [name for name in types if any(name in set(own["type"]) for own in laid.values())]
     panels[-1].set_xlabel("residue")
     colour_bar(figure, list(panels), scaled, unit)
     if shown:
         figure.legend(handles=[Patch(color=colours[name], label=plain(name, 24)) for name in shown],
                       loc="outside lower left", ncols=min(len(shown), 6))
     return figure
-
-
-def _laid(
-    regions: pd.DataFrame, types: Sequence[str], length: int
-) -> list[tuple[str, int, int, int]]:
-    """Type, first and last residue, and lane of every region that is drawn."""
-    found, first = [], 0
-    for name in types:
-        own = regions[(regions["type"] == name) & (regions["start"] <= length)].sort_values(["start", "end"])
-        ends = own["end"].clip(upper=length).tolist()
-        lane = lanes(own["start"], ends)
-        found += [(name, start, end, first + i) for start, end, i in
-                  zip(own["start"].tolist(), ends, lane, strict=True)]
-        first += max(lane, default=-1) + 1
-    return found
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
