@@ -102,6 +102,14 @@ def test_predictions_beside_the_importances_make_the_four_classes(esm2amp):
     assert pd.read_csv("out/coverage.csv").groupby("row")["class"].first().tolist() == ["TP", "FP", "FN"]
 
 
+@pytest.mark.parametrize("other", ["P1,P2\nP3,P1\n", "bait,prey\nP1,P2\n", ""])
+def test_another_table_of_pairs_beside_the_importances_is_left_alone(esm2amp, other):
+    Path("pairs.csv").write_text(other)
+    code, _, err = esm2amp("attention.csv", "--annotations", "regions.csv", "-o", "out")
+    assert (code, "Error" in err) == (0, False)
+    assert json.loads(Path("out/summary.json").read_text())["classes"] == {"all": 3}
+
+
 def test_a_table_of_chosen_segments_gives_the_same_as_the_importances(esm2amp):
     chosen = pd.DataFrame(PAIRS, columns=["protein_a", "protein_b"])
     for rank in (1, 2, 3):

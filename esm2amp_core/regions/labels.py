@@ -17,7 +17,9 @@ from esm2amp_core.settings import Settings
 from esm2amp_core.tables import read_table
 
 MAX_ROWS = 10_000_000
-PREDICTION_COLUMNS = ("interacts", "prediction", "predicted", "published_prediction")
+INTERACTS = "interacts"
+"""What an explanation's table of pairs calls the model's answer."""
+PREDICTION_COLUMNS = (INTERACTS, "prediction", "predicted", "published_prediction")
 
 
 def truth_and_prediction(
@@ -54,12 +56,8 @@ def truth_and_prediction(
         raise AnnotationError(f"{labels} has no column of labels.",
                               hint="Add a column called label: 1 where the proteins interact, else 0.")
     interacts = _own(pairs, PREDICTION_COLUMNS, importances)
-    beside = importances.with_name(PAIRS_TABLE)
-    if interacts is None and beside.is_file() and beside != importances:
-        explained = _read(beside, max_file_mb)
-        if {"row", *PREDICTION_COLUMNS[:1]} <= set(explained.columns):
-            by_row = explained.drop_duplicates("row").set_index("row")[PREDICTION_COLUMNS[0]]
-            interacts = as_booleans(pairs["row"].astype(str).map(by_row), beside)
+    if interacts is None:
+        interacts = _of_explanation(pairs, importances, max_file_mb)
     if interacts is None and given is not None:
         interacts = _matched(pairs, given, PREDICTION_COLUMNS, labels)
     return label, interacts
@@ -83,6 +81,21 @@ def _read(path: Path, max_file_mb: float) -> pd.DataFrame:
 def _own(pairs: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.Series | None:
     found = next((name for name in names if name in pairs.columns), None)
     return None if found is None else as_booleans(pairs[found], path)
+
+
+def _of_explanation(pairs: pd.DataFrame, importances: Path, max_file_mb: float) -> pd.Series | None:
+    """The model's answers from the table of pairs that `esm2amp explain` writes beside its importances."""
+    beside = importances.with_name(PAIRS_TABLE)
+    if not beside.is_file() or beside == importances:
+        return None
+    try:
+        explained = _read(beside, max_file_mb)
+    except AnnotationError:
+        return None  # another table of that name, which nobody asked to read
+    if not {"row", INTERACTS} <= set(explained.columns):
+        return None
+    by_row = explained.drop_duplicates("row").set_index("row")[INTERACTS]
+    return as_booleans(pairs["row"].astype(str).map(by_row), beside)
 
 
 def _matched(
