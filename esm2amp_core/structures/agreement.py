@@ -157,6 +157,9 @@ def _top_shares(values: np.ndarray, units: np.ndarray, labels: np.ndarray, n_top
 
 
 def _p_value(found: np.ndarray) -> float:
-    """How often a shuffling is as far from the shufflings' mean as the finding, which is the first."""
-    away = np.abs(found - found[1:].mean())
+    """How often a shuffling is as far from the mean of all as the finding, which is the first of them.
+
+    One is added to both counts: the finding is one way to shuffle.
+    """
+    away = np.abs(found - found.mean())
     return float((np.sum(away[1:] >= away[0] - 1e-12) + 1) / len(found))

@@ -115,10 +115,9 @@ def verify_files(folder: Path, card: Card, needed: tuple[str, ...]) -> None:
 
 def why_unusable(kind: str, bundle: ModelBundle) -> str:
     """Why a bundle has no second model of a kind that could explain it; empty if it has one."""
-    what = {"ae_rf": "forest", "ae_dnn": "dense network"}[kind]
     folder = None if bundle.folder is None else place_of(kind, bundle.folder)
     if folder is None or not (folder / CARD).is_file():
-        return f"This model has no {what}; train one with `{remedy(kind, bundle.manifest)}`."
+        return f"This model has no {TITLES[kind]}; train one with `{remedy(kind, bundle.manifest)}`."
     try:
         card = read_card(folder)
     except BundleError as error:
