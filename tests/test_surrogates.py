@@ -308,8 +308,8 @@ def test_a_changed_file_is_refused(tmp_path, name):
 
 def test_reasons_say_what_to_do(tmp_path):
     subject = saved_subject(tmp_path / "tiny")
-    assert "This model has no random forest (AE_RF); train one with `esm2amp train --explainer ae_rf" in why_unusable(
-        "ae_rf", subject.bundle)
+    reason = "This model has no random forest (AE_RF); train one with `esm2amp train --explainer ae_rf"
+    assert reason in why_unusable("ae_rf", subject.bundle)
     add_forest(subject)
     assert why_unusable("ae_rf", subject.bundle) == ""
     assert "no dense network" in why_unusable("ae_dnn", subject.bundle)
