@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN, PREDICT
 from esm2amp_core.kinds import SCREEN as KIND
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.store.tables import JobRow
 from esm2amp_core.tasks.worker import run_pending
 from pages.components import screen_downloads
 from pages.components.screen_inputs import ALL
@@ -133,6 +135,22 @@ def test_a_time_is_promised_only_after_a_screen_of_that_size(workspace, job):  #
     assert "judging from 1 earlier screen" in words(app)
     app = paste(app, Baits=fasta({"one": BAITS["bait0"]}), Library=fasta({"L1": LIBRARY["L1"]}))
     assert "the time is not known" in words(app)
+
+
+def test_the_time_counts_pairs_with_reference_proteins_and_residues(workspace, monkeypatch):  # noqa: F811
+    for module in ("esm2amp_core.submissions.screening", "pages.components.screen_start"):
+        monkeypatch.setattr(f"{module}.count_background", lambda folder: 30)  # as many training proteins
+    done = screen(workspace, fasta(LIBRARY), fasta(BAITS))
+    with workspace.jobs.database.writing() as session:
+        session.get(JobRow, done.id).finished = done.started + timedelta(hours=10)
+    library = dict(list(LIBRARY.items())[:15])
+    app = paste(visit("screen"), Baits=fasta(BAITS), Library=fasta(library))
+    # The baits now meet 15 each and are judged by reference proteins, too.
+    assert "Besides, 510 pairs with reference proteins" in words(app)
+    residues = sum(map(len, [*BAITS.values(), *library.values()])) / done.params["n_residues"]
+    assert done.params["n_reference_pairs"] == 900
+    share = max((30 + 510) / (60 + 900), residues)
+    assert f"About {10 * share:.1f} hours, judging from 1 earlier screen" in words(app)
 
 
 # ---------------------------------------------------------------- its results

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
+from esm2amp_core.screen_plan import Plan
 from esm2amp_core.screen_proteins import ScreenProteins, read_screen
 from esm2amp_core.settings import Settings
 
@@ -48,19 +49,9 @@ class ScreenDraft:
     proteins: ScreenProteins
 
     @cached_property
-    def n_library(self) -> int:
-        """Library proteins, baits among them."""
-        return len(self.proteins.proteins) - self.proteins.library_start
-
-    @cached_property
-    def n_residues(self) -> int:
-        """Of all distinct proteins together."""
-        return sum(len(protein.sequence) for protein in self.proteins.proteins)
-
-    @cached_property
-    def n_pairs(self) -> int:
-        """Pairs that will be scored."""
-        return self.proteins.plan(1).n_pairs
+    def plan(self) -> Plan:
+        """The pairs that will be scored, whatever their blocks."""
+        return self.proteins.plan(1)
 
 
 def read_draft(source: ScreenSource, settings: Settings) -> ScreenDraft:

@@ -8,8 +8,9 @@ import streamlit as st
 from esm2amp_core import exports
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import UserError
-from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
+from esm2amp_core.jobs import Job
 from esm2amp_core.kinds import SCREEN as KIND
+from esm2amp_core.screen_options import ScreenOptions, count_background
 from esm2amp_core.settings import Settings
 from esm2amp_core.workspace import Workspace
 from pages.components import state
@@ -17,11 +18,11 @@ from pages.components.navigation import SCREEN, open_job
 from pages.components.page import show_user_error
 from pages.components.screen_draft import ScreenDraft, ScreenSource, read_draft
 from pages.components.screen_inputs import choose_source
-from pages.components.submit import COMPARABLE, SHORTEST, choose_model
-from pages.components.text import count, duration, literal, when
+from pages.components.submit import COMPARABLE, choose_model_and_title, time_words, timed_jobs
+from pages.components.text import count, literal, when
 
-BYTES_PER_PAIR, BYTES_PER_PROTEIN = 9, 1_000
-"""Measured with the starter: compressed scores; tables of the proteins."""
+BYTES_PER_PAIR, BYTES_PER_PROTEIN, BYTES_PER_NUMBER = 9, 1_000, 4
+"""Measured with the starter: compressed scores; tables of the proteins. Features are float32."""
 SHOWN_LEFT_OUT = 1_000
 RECENT = 10
 MB = 1_000_000
@@ -67,11 +68,12 @@ def _read(source: ScreenSource | None, settings: Settings) -> ScreenDraft | None
 
 def _show_review(draft: ScreenDraft, settings: Settings) -> None:
     proteins = draft.proteins
+    plan = draft.plan
     st.subheader("What was understood", anchor=False)
     numbers = [
-        ("Pairs", draft.n_pairs, "Each two proteins once: A with B is B with A. A protein is not scored "
+        ("Pairs", plan.n_pairs, "Each two proteins once: A with B is B with A. A protein is not scored "
          "with itself."),
-        ("Residues", draft.n_residues, "Total length of the different sequences. The language model reads "
+        ("Residues", proteins.n_residues, "Total length of the different sequences. The language model reads "
          "each once; with few pairs, this takes most of the time."),
         ("Left out", proteins.n_failed, "Records that cannot be used; each is named below with its reason."),
     ]  # fmt: skip
@@ -79,7 +81,7 @@ def _show_review(draft: ScreenDraft, settings: Settings) -> None:
         numbers.insert(0, ("Proteins", len(proteins.proteins), "Different sequences."))
     else:
         numbers[:0] = [("Baits", proteins.n_baits, "Different sequences."),
-                       ("Library", draft.n_library, "Different sequences; baits that are in it count too.")]
+                       ("Library", plan.n_library, "Different sequences; baits that are in it count too.")]
     for column, (label, number, tip) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(label, f"{number:,}", help=tip, border=True)
     st.caption(f"Proteins of more than {settings.max_residues:,} residues are left out, never cut. Files may "
@@ -115,26 +117,21 @@ def _show_left_out(left_out: pd.DataFrame, n_left_out: int) -> None:
 
 def _show_submit(workspace: Workspace, draft: ScreenDraft) -> None:
     st.subheader("Run", anchor=False)
-    left, right = st.columns(2)
-    with left:
-        manifest = choose_model(workspace)
-    title = right.text_input(
-        "Title of the job", draft.source.title[:LONGEST_TITLE], max_chars=LONGEST_TITLE,
-        key=f"screen-title-{draft.source.digest}",
-        help="You find it again under this title on the Jobs page.",
-    )  # fmt: skip
-    n_pairs = draft.n_pairs
-    n_bytes = n_pairs * BYTES_PER_PAIR + len(draft.proteins.proteins) * BYTES_PER_PROTEIN
-    st.caption(f"{_estimate(workspace, manifest, n_pairs)} The scores take {_size(n_bytes)} of disk.")
-    if n_bytes > workspace.disk_use().free:
-        st.warning("There is not that much room on the disk.", icon=":material/hard_drive:")
+    source, n_pairs = draft.source, draft.plan.n_pairs
+    manifest, title = choose_model_and_title(workspace, source.title, source.digest)
+    n_there = count_background(workspace.bundle_folder(manifest.name))
+    n_besides = draft.plan.n_reference_pairs(ScreenOptions().n_reference(n_there))
+    if n_besides:
+        st.caption(f"Besides, {count(n_besides, 'pair')} with reference proteins of the model: they tell "
+                   "whether a protein that meets few others here scores high with everything.")
+    st.caption(_estimate(workspace, manifest, n_pairs + n_besides, draft.proteins.n_residues))
+    _show_disk(workspace, manifest, n_pairs + n_besides, len(draft.proteins.proteins))
     if st.button(f"Screen {count(n_pairs, 'pair')}", type="primary", icon=":material/play_arrow:",
                  disabled=n_pairs == 0):
-        source = draft.source
         try:
             job = workspace.submit_screen(
                 source.library, source.bait, library_name=source.library_name, bait_name=source.bait_name,
-                bundle=manifest.name, title=title.strip(),
+                bundle=manifest.name, title=title,
             )  # fmt: skip
         except UserError as error:
             show_user_error(error)
@@ -143,22 +140,32 @@ def _show_submit(workspace: Workspace, draft: ScreenDraft) -> None:
         open_job(job.id, SCREEN)
 
 
-def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
-    """How long it may take, from earlier screens by the same model: the only honest measure here."""
-    done = workspace.jobs.list(states=(JobState.DONE,), kind=KIND, limit=50)
-    measured = [
-        (int(job.params["n_pairs"]), (job.finished - job.started).total_seconds())
-        for job in done
-        if job.params.get("bundle") == manifest.name and job.started and job.finished
-        and n_pairs / COMPARABLE <= int(job.params["n_pairs"]) <= n_pairs * COMPARABLE
-    ]  # fmt: skip
-    if not measured:
-        return ("No screen of this size has run with this model here yet, so the time is not known; the next "
-                "page shows progress and the time left, and you can leave it at any time.")
-    n_scored, seconds = (sum(values) for values in zip(*measured, strict=True))
-    return (f"About {duration(max(seconds / n_scored * n_pairs, SHORTEST))}, judging from "
-            f"{count(len(measured), 'earlier screen')} with this model on this machine. You can close the "
-            "page meanwhile.")
+def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int, n_residues: int) -> str:
+    """How long it may take to read so many residues and to score so many pairs.
+
+    Which of both takes the time depends on the model and on what it has read before. So only screens that are
+    alike in both count, and what has grown more since decides.
+    """
+    alike = []
+    for job, seconds in timed_jobs(workspace, manifest, KIND):
+        told = job.params
+        pairs, residues = told["n_pairs"] + told.get("n_reference_pairs", 0), told.get("n_residues", 0)
+        if not told.get("n_kept_pairs") and _is_like(pairs, n_pairs) and _is_like(residues, n_residues):
+            alike.append((pairs, residues, seconds))
+    pairs, residues, seconds = map(sum, zip(*alike, strict=True)) if alike else (1, 1, 0.0)
+    return time_words(max(n_pairs / pairs, n_residues / residues) * seconds, len(alike), "screen")
+
+
+def _is_like(then: int, now: int) -> bool:
+    return now <= COMPARABLE * then and then <= COMPARABLE * now
+
+
+def _show_disk(workspace: Workspace, manifest: Manifest, n_pairs: int, n_proteins: int) -> None:
+    kept = n_pairs * BYTES_PER_PAIR + n_proteins * BYTES_PER_PROTEIN
+    features = n_proteins * len(manifest.features.tokens) * manifest.encoder.width * BYTES_PER_NUMBER
+    st.caption(f"The scores take {_size(kept)} of disk; while it runs, {_size(features)} more.")
+    if kept + features > workspace.disk_use().free:
+        st.warning("There is not that much room on the disk.", icon=":material/hard_drive:")
 
 
 def _size(n_bytes: float) -> str:

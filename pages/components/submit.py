@@ -6,7 +6,7 @@ import streamlit as st
 
 from esm2amp_core.bundles import Manifest
 from esm2amp_core.errors import BundleError, Severity
-from esm2amp_core.jobs import LONGEST_TITLE, JobState
+from esm2amp_core.jobs import LONGEST_TITLE, Job, JobState
 from esm2amp_core.kinds import PREDICT
 from esm2amp_core.workspace import Workspace
 from pages.components import state
@@ -25,21 +25,26 @@ def show_submit(workspace: Workspace, draft: Draft) -> None:
     """Model, title, estimate, and the one button."""
     n_scorable = len(draft.pairs) - len(draft.rows_with(Severity.ERROR))
     st.subheader("Run", anchor=False)
-    left, right = st.columns(2)
-    with left:
-        manifest = choose_model(workspace)
-    title = right.text_input(
-        "Title of the job", draft.source.title[:LONGEST_TITLE], max_chars=LONGEST_TITLE,
-        key=f"title-{draft.source.digest}",
-        help="You find it again under this title on the Jobs page.",
-    )  # fmt: skip
+    manifest, title = choose_model_and_title(workspace, draft.source.title, draft.source.digest)
     if n_scorable:
         st.caption(_estimate(workspace, manifest, n_scorable))
     label = f"Predict {count(n_scorable, 'pair')}"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=n_scorable == 0):
-        job = workspace.submit_prediction(draft.pairs, bundle=manifest.name, title=title.strip())
+        job = workspace.submit_prediction(draft.pairs, bundle=manifest.name, title=title)
         state.drop_draft()
         open_job(job.id)
+
+
+def choose_model_and_title(workspace: Workspace, title: str, digest: str) -> tuple[Manifest, str]:
+    """The two choices of every new job; the title stands for this input, whose digest is given."""
+    left, right = st.columns(2)
+    with left:
+        manifest = choose_model(workspace)
+    chosen = right.text_input(
+        "Title of the job", title[:LONGEST_TITLE], max_chars=LONGEST_TITLE, key=f"title-{digest}",
+        help="You find it again under this title on the Jobs page.",
+    )  # fmt: skip
+    return manifest, chosen.strip()
 
 
 def choose_model(workspace: Workspace) -> Manifest:
@@ -67,23 +72,26 @@ def choose_model(workspace: Workspace) -> Manifest:
     return bundles[name]
 
 
+def timed_jobs(workspace: Workspace, manifest: Manifest, kind: str) -> list[tuple[Job, float]]:
+    """Jobs of a kind that this model did in one go, and how many seconds each took."""
+    done = workspace.jobs.list(states=(JobState.DONE,), kind=kind, limit=50)
+    return [(job, (job.finished - job.started).total_seconds()) for job in done
+            if job.params.get("bundle") == manifest.name and job.attempts == 1
+            and job.started and job.finished]  # fmt: skip
+
+
+def time_words(seconds: float, n_measured: int, noun: str) -> str:
+    """How long a job is expected to take, judged from so many others: the only honest measure here."""
+    if not n_measured:
+        return (f"No {noun} of this size has run with this model here yet, so the time is not known; the "
+                "next page shows progress and the time left, and you can leave it at any time.")
+    return (f"About {duration(max(seconds, SHORTEST))}, judging from {count(n_measured, f'earlier {noun}')} "
+            "with this model on this machine. You can close the page meanwhile.")
+
+
 def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
-    """How long it may take, from earlier jobs of the same model; they are the only honest measure here."""
-    done = workspace.jobs.list(states=(JobState.DONE,), kind=PREDICT, limit=50)
-    measured = [
-        (n_scored, (job.finished - job.started).total_seconds())
-        for job in done
-        if job.params.get("bundle") == manifest.name and job.started and job.finished
-        and (n_scored := job.n_done - job.n_errors) > 0 and n_scored * COMPARABLE >= n_pairs
-    ]  # fmt: skip
-    if not measured:
-        return (
-            "No job of this size has run with this model here yet, so the time is not known; "
-            "the next page shows progress and the time left, and you can leave it at any time."
-        )
-    n_scored, seconds = (sum(values) for values in zip(*measured, strict=True))
-    expected = duration(max(seconds / n_scored * n_pairs, SHORTEST))
-    return (
-        f"About {expected}, judging from {count(len(measured), 'earlier job')} with this model on this "
-        "machine. You can close the page meanwhile."
-    )
+    """How long so many pairs may take."""
+    measured = [(n_scored, seconds) for job, seconds in timed_jobs(workspace, manifest, PREDICT)
+                if (n_scored := job.n_done - job.n_errors) > 0 and n_scored * COMPARABLE >= n_pairs]
+    n_scored, seconds = map(sum, zip(*measured, strict=True)) if measured else (1, 0.0)
+    return time_words(seconds / n_scored * n_pairs, len(measured), "job")
