@@ -30,3 +30,19 @@ def embedder(tiny_encoder: Path):
 def encoder_copy(tiny_encoder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model's folder that a test may damage."""
     return Path(shutil.copytree(tiny_encoder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of models with a tiny one, called ``starter``."""
+    from page_samples import make_starter
+
+    return make_starter(tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture
+def workspace(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The workspace that the pages open too, with these models."""
+    from page_visits import open_workspace
+
+    return open_workspace(models, tmp_path, monkeypatch)

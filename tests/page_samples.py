@@ -1,13 +1,15 @@
-"""A model small enough to make in a moment, under the name that the pages expect."""
+"""What pages show: a model small enough to make in a moment, and a finished job."""
 
 from pathlib import Path
 
 import torch
+from job_samples import pairs_of, scored
 from tiny import make_encoder
 
 from esm2amp_core.bundles import EncoderRef, Manifest
 from esm2amp_core.models.amp import Amps
 from esm2amp_core.models.bundle import save_bundle
+from esm2amp_core.workspace import Workspace
 
 WIDTH = 16
 
@@ -41,3 +43,16 @@ def make_starter(models: Path, encoder: Path) -> Path:
         selfcheck={"tolerance": 1e-3, "cases": []},
     )
     return models
+
+
+def finished_job(
+    workspace: Workspace, n_rows: int = 6, title: str = "A job", columns: dict | None = None, **changes
+) -> str:
+    """A job whose rows were scored, without a model; `changes` of the outcome, `columns` beside it."""
+    pairs = pairs_of(n_rows, **(columns or {"label": "1"}))
+    job = workspace.submit_prediction(pairs, bundle="starter", title=title)
+    workspace.jobs.claim("test")
+    outcome = scored(workspace.inputs(job.id).frame).assign(**changes)
+    workspace.jobs.save_predictions(job.id, outcome, worker="test")
+    workspace.jobs.finish(job.id, worker="test")
+    return job.id

@@ -1,7 +1,7 @@
 """A workspace with a finished explanation of four pairs, to lay regions over."""
 
 import pandas as pd
-from test_pages import MDM2, P53
+from page_visits import MDM2, P53
 
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.sequences import Protein

@@ -5,10 +5,9 @@ import shutil
 import pytest
 from numpy.testing import assert_allclose
 from page_samples import make_starter
+from page_visits import button, open_workspace, sound, visit, words
 from report_samples import make_evaluation, make_pairs, make_proteins
 from sklearn import metrics
-from streamlit.runtime.pages_manager import PagesManager
-from test_pages import as_after_the_first_visitor, button, sound, visit, words
 
 from esm2amp_core.errors import PairError
 from esm2amp_core.evaluation.files import write_report
@@ -16,7 +15,6 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EVALUATE
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.reports import REPORT, read_report
-from esm2amp_core.settings import Settings
 from esm2amp_core.store.disk import make_room
 from esm2amp_core.tasks import evaluate as task
 from esm2amp_core.tasks.worker import run_pending
@@ -31,11 +29,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def workspace(models, tmp_path, monkeypatch) -> Workspace:
     """A workspace with a tiny model of its own, which tests may add reports to."""
-    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("ESM2AMP_MODELS", str(shutil.copytree(models, tmp_path / "models")))
-    monkeypatch.setattr(Workspace, "ensure_worker", lambda self: None)
-    monkeypatch.setattr(PagesManager, "__init__", as_after_the_first_visitor)
-    return Workspace.open(Settings.from_environment())
+    return open_workspace(shutil.copytree(models, tmp_path / "models"), tmp_path, monkeypatch)
 
 
 def labelled(n_rows=60, *, name="label", value=str):

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from page_samples import WIDTH
-from streamlit.runtime.pages_manager import PagesManager
-from test_pages import HOSTILE, MDM2, P53, as_after_the_first_visitor, button, sound, visit, words
+from page_visits import HOSTILE, MDM2, P53, button, sound, visit, words
 from tiny import make_encoder
 from tiny_bundle import make_bundle
 
@@ -27,9 +26,7 @@ from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.number_text import number_text
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.sequences import Protein
-from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.worker import run_pending
-from esm2amp_core.workspace import Workspace
 from pages.components.explain_downloads import zipped
 from pages.components.text import literal
 
@@ -44,15 +41,6 @@ def models(tmp_path_factory):
     make_bundle(folder / "models" / "starter", encoder, architecture="siamese")
     make_bundle(folder / "models" / "starter_amps", encoder)
     return folder / "models"
-
-
-@pytest.fixture
-def workspace(models, tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
-    monkeypatch.setattr(Workspace, "ensure_worker", lambda self: None)
-    monkeypatch.setattr(PagesManager, "__init__", as_after_the_first_visitor)
-    return Workspace.open(Settings.from_environment())
 
 
 def scored(workspace, pairs, *, bundle="starter_amps", sequences=None) -> str:

@@ -6,10 +6,9 @@ import zipfile
 import pandas as pd
 import pytest
 from page_samples import WIDTH
+from page_visits import button, sound, visit, words
 from region_jobs import REGIONS, compare, explain
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
-from streamlit.runtime.pages_manager import PagesManager
-from test_pages import as_after_the_first_visitor, button, sound, visit, words
 from tiny import make_encoder
 from tiny_bundle import make_bundle
 
@@ -17,9 +16,7 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import REGIONS as KIND
 from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import SUMMARY, TABLES
-from esm2amp_core.settings import Settings
 from esm2amp_core.tasks.worker import run_pending
-from esm2amp_core.workspace import Workspace
 from pages.components.explain_downloads import zipped
 
 TABS = ["More than chance?", "Hit rates", "Pair by pair", "Coverage of each segment", "Annotations",
@@ -34,15 +31,6 @@ def models(tmp_path_factory):
     make_bundle(folder / "models" / "starter_amps", encoder)
     make_bundle(folder / "models" / "whole", encoder, architecture="dpm")
     return folder / "models"
-
-
-@pytest.fixture
-def workspace(models, tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("ESM2AMP_MODELS", str(models))
-    monkeypatch.setattr(Workspace, "ensure_worker", lambda self: None)
-    monkeypatch.setattr(PagesManager, "__init__", as_after_the_first_visitor)
-    return Workspace.open(Settings.from_environment())
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+from page_visits import button, metrics, sound, visit, words
 from screen_samples import sequences
-from test_pages import button, metrics, models, sound, visit, words, workspace  # noqa: F401
 
 from esm2amp_core import screen_files as names
 from esm2amp_core.errors import UserError
@@ -34,12 +34,12 @@ LIBRARY = {HOSTILE: sequences(1, seed=3)["P0"], **sequences(29, seed=2, prefix="
 
 
 @pytest.fixture
-def job(workspace):  # noqa: F811
+def job(workspace):
     """A finished screen of 2 baits against 30 proteins."""
     return screen(workspace, fasta(LIBRARY), fasta(BAITS))
 
 
-def screen(workspace, library, bait="", **options):  # noqa: F811
+def screen(workspace, library, bait="", **options):
     asked = workspace.submit_screen(library.encode(), bait.encode(), title=f"Screen {HOSTILE}", **options)
     run_pending(workspace)
     done = workspace.jobs.get(asked.id)
@@ -62,14 +62,14 @@ def paste(app, **texts):
     return sound(app.run())
 
 
-def folder_of(workspace, job):  # noqa: F811
+def folder_of(workspace, job):
     return ScreenFolder(workspace.screen_folder(job.id))
 
 
 # ---------------------------------------------------------------- before it starts
 
 
-def test_pasted_baits_and_library_become_a_job_with_its_own_address(workspace):  # noqa: F811
+def test_pasted_baits_and_library_become_a_job_with_its_own_address(workspace):
     app = paste(visit("screen"), Baits=fasta(BAITS), Library=fasta(LIBRARY))
     assert {"Baits": "2", "Library": "30", "Pairs": "60", "Left out": "0"}.items() <= metrics(app).items()
     button(app, "Screen 60 pairs").click()
@@ -81,7 +81,7 @@ def test_pasted_baits_and_library_become_a_job_with_its_own_address(workspace): 
     assert folder_of(workspace, job).summary["n_pairs"] == 60
 
 
-def test_all_against_all_takes_one_file_and_counts_each_pair_once(workspace):  # noqa: F811
+def test_all_against_all_takes_one_file_and_counts_each_pair_once(workspace):
     app = visit("screen")
     app.segmented_control(key="screen-kind").set_value(ALL)
     app = paste(app.run(), Proteins=fasta(LIBRARY))
@@ -89,7 +89,7 @@ def test_all_against_all_takes_one_file_and_counts_each_pair_once(workspace):  #
     assert "Baits" not in metrics(app)
 
 
-def test_what_is_left_out_is_named_before_it_starts(workspace):  # noqa: F811
+def test_what_is_left_out_is_named_before_it_starts(workspace):
     bad = {"short": "MK", "odd": "MKT1KKKKKKKKK", "twin": LIBRARY["L1"], "long": "A" * 2701}
     library = fasta(LIBRARY | bad)
     app = paste(visit("screen"), Baits=fasta(BAITS), Library=library)
@@ -101,7 +101,7 @@ def test_what_is_left_out_is_named_before_it_starts(workspace):  # noqa: F811
     assert "at most 2,700" in table.set_index("protein").loc["long", "problem"]
 
 
-def test_a_missing_half_is_asked_for_and_nonsense_is_refused_in_words(workspace):  # noqa: F811
+def test_a_missing_half_is_asked_for_and_nonsense_is_refused_in_words(workspace):
     app = paste(visit("screen"), Library=fasta(LIBRARY))
     button(app, "Check these proteins").click()
     assert "at least one bait" in words(sound(app.run()))
@@ -110,7 +110,7 @@ def test_a_missing_half_is_asked_for_and_nonsense_is_refused_in_words(workspace)
     assert not [found for found in app.button if found.label.startswith("Screen")]
 
 
-def test_uploaded_files_may_be_packed(workspace):  # noqa: F811
+def test_uploaded_files_may_be_packed(workspace):
     app = visit("screen")
     app.segmented_control(key="screen-way").set_value("Upload files")
     sound(app.run())
@@ -122,7 +122,7 @@ def test_uploaded_files_may_be_packed(workspace):  # noqa: F811
 
 
 @pytest.mark.parametrize(("kind", "n_pairs"), [("Baits against a library", 54), (ALL, 190)])
-def test_the_example_is_ready_in_one_click(workspace, kind, n_pairs):  # noqa: F811
+def test_the_example_is_ready_in_one_click(workspace, kind, n_pairs):
     app = visit("screen")
     app.segmented_control(key="screen-kind").set_value(kind)
     app.segmented_control(key="screen-way").set_value("Try an example")
@@ -130,14 +130,14 @@ def test_the_example_is_ready_in_one_click(workspace, kind, n_pairs):  # noqa: F
     assert metrics(app)["Pairs"] == str(n_pairs) and not button(app, f"Screen {n_pairs} pairs").disabled
 
 
-def test_a_time_is_promised_only_after_a_screen_of_that_size(workspace, job):  # noqa: F811
+def test_a_time_is_promised_only_after_a_screen_of_that_size(workspace, job):
     app = paste(visit("screen"), Baits=fasta(BAITS), Library=fasta(LIBRARY))
     assert "judging from 1 earlier screen" in words(app)
     app = paste(app, Baits=fasta({"one": BAITS["bait0"]}), Library=fasta({"L1": LIBRARY["L1"]}))
     assert "the time is not known" in words(app)
 
 
-def test_the_time_counts_pairs_with_reference_proteins_and_residues(workspace, monkeypatch):  # noqa: F811
+def test_the_time_counts_pairs_with_reference_proteins_and_residues(workspace, monkeypatch):
     for module in ("esm2amp_core.submissions.screening", "pages.components.screen_start"):
         monkeypatch.setattr(f"{module}.count_background", lambda folder: 30)  # as many training proteins
     done = screen(workspace, fasta(LIBRARY), fasta(BAITS))
@@ -156,14 +156,14 @@ def test_the_time_counts_pairs_with_reference_proteins_and_residues(workspace, m
 # ---------------------------------------------------------------- its results
 
 
-def test_the_numbers_are_those_of_the_screen(workspace, job):  # noqa: F811
+def test_the_numbers_are_those_of_the_screen(workspace, job):
     app, summary = at(job), folder_of(workspace, job).summary
     assert metrics(app)["Pairs scored"] == "60" and metrics(app)["Baits × library"] == "2 × 30"
     assert metrics(app)["Called interacting"].startswith(f"{summary['n_called']} (")
     assert "standard deviations" in words(app) and "sticky" in words(app)
 
 
-def test_hits_are_ordered_by_score_by_z_and_by_bait(workspace, job):  # noqa: F811
+def test_hits_are_ordered_by_score_by_z_and_by_bait(workspace, job):
     hits, app = folder_of(workspace, job).hits, at(job)
     assert app.dataframe[0].value["probability"].tolist() == sorted(hits["probability"], reverse=True)
     app.segmented_control(key="screen-order").set_value("Highest z")
@@ -174,7 +174,7 @@ def test_hits_are_ordered_by_score_by_z_and_by_bait(workspace, job):  # noqa: F8
     assert partners.groupby("protein_a")["rank"].apply(list).tolist() == [list(range(1, 21))] * 2
 
 
-def test_hits_are_found_by_part_of_a_name(workspace, job):  # noqa: F811
+def test_hits_are_found_by_part_of_a_name(workspace, job):
     app = at(job)
     app.text_input(key="screen-protein").set_value("L17")
     shown = sound(app.run()).dataframe[0].value
@@ -185,7 +185,7 @@ def test_hits_are_found_by_part_of_a_name(workspace, job):  # noqa: F811
     assert sound(app.run()).dataframe[0].value.empty
 
 
-def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):  # noqa: F811
+def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):
     app = at(job)
     assert button(app, "Explain the selected hits").disabled
     best = app.dataframe[0].value.iloc[[0, 2]].reset_index(drop=True)
@@ -206,13 +206,13 @@ def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):  #
 
 
 @pytest.mark.parametrize("tab", TABS[1:4])
-def test_every_picture_is_drawn_and_offered_as_a_file(workspace, job, tab):  # noqa: F811
+def test_every_picture_is_drawn_and_offered_as_a_file(workspace, job, tab):
     app = at(job, tab)
     assert not app.error and app.get("plotly_chart")
     assert {found.label for found in app.download_button} >= {"CSV", "XLSX", "SVG", "PNG"}
 
 
-def test_the_network_has_as_many_hits_as_asked_for(workspace, job):  # noqa: F811
+def test_the_network_has_as_many_hits_as_asked_for(workspace, job):
     app = at(job, "Network")
     app.slider[0].set_value(7)
     sound(app.run())
@@ -220,7 +220,7 @@ def test_the_network_has_as_many_hits_as_asked_for(workspace, job):  # noqa: F81
     assert str(figure.proto).count("probability 0.") == 7
 
 
-def test_a_protein_is_marked_by_part_of_its_name(workspace, job):  # noqa: F811
+def test_a_protein_is_marked_by_part_of_its_name(workspace, job):
     app = at(job, "Proteins")
     app.text_input(key="screen-marked").set_value("bait1")
     assert not sound(app.run()).error
@@ -228,7 +228,7 @@ def test_a_protein_is_marked_by_part_of_its_name(workspace, job):  # noqa: F811
     assert "2 proteins match" in words(sound(app.run()))
 
 
-def test_a_screen_of_too_few_for_z_says_so(workspace):  # noqa: F811
+def test_a_screen_of_too_few_for_z_says_so(workspace):
     few = screen(workspace, fasta(dict(list(LIBRARY.items())[:4])))
     app = at(few, "Network")
     app.segmented_control(key="screen-network-by").set_value("rank_by_z")
@@ -236,7 +236,7 @@ def test_a_screen_of_too_few_for_z_says_so(workspace):  # noqa: F811
     assert "z" in at(few).dataframe[0].value
 
 
-def test_every_file_can_be_taken_away(workspace, job):  # noqa: F811
+def test_every_file_can_be_taken_away(workspace, job):
     screened = folder_of(workspace, job)
     app = at(job, "Files and settings")
     labels = {found.label.replace("\\", "") for found in app.download_button}
@@ -252,14 +252,14 @@ def test_every_file_can_be_taken_away(workspace, job):  # noqa: F811
 # ---------------------------------------------------------------- jobs that are not done, or not whole
 
 
-def test_a_damaged_screen_is_told_in_words(workspace, job):  # noqa: F811
+def test_a_damaged_screen_is_told_in_words(workspace, job):
     (workspace.screen_folder(job.id) / names.HITS).unlink()
     assert "missing or damaged" in at(job).error[0].value.replace("\\", "")
     (workspace.screen_folder(job.id) / names.SUMMARY).unlink()
     assert "missing" in at(job).error[0].value
 
 
-def test_a_cancelled_screen_says_so_and_can_be_run_again(workspace):  # noqa: F811
+def test_a_cancelled_screen_says_so_and_can_be_run_again(workspace):
     asked = workspace.submit_screen(fasta(LIBRARY).encode(), fasta(BAITS).encode(), top=7)
     workspace.jobs.cancel(asked.id)
     app = at(asked)
@@ -273,7 +273,7 @@ def test_a_cancelled_screen_says_so_and_can_be_run_again(workspace):  # noqa: F8
     assert len(at(again).dataframe[0].value) == 7
 
 
-def test_what_a_failed_screen_has_scored_is_told_and_kept(workspace, monkeypatch):  # noqa: F811
+def test_what_a_failed_screen_has_scored_is_told_and_kept(workspace, monkeypatch):
     def no_tables(*given, **options):
         raise UserError("The disk is full.")
 
@@ -292,7 +292,7 @@ def test_what_a_failed_screen_has_scored_is_told_and_kept(workspace, monkeypatch
     assert "435 of 435 pairs were scored by an earlier job" in words(app)
 
 
-def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):  # noqa: F811
+def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):
     assert any(HOSTILE in link.label.replace("\\", "").replace("\u2060", "")
                for link in visit("screen").main.page_link)
     app = visit("jobs")
@@ -300,5 +300,5 @@ def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):  # 
     assert HOSTILE in app.run().title[0].value.replace("\\", "").replace("\u2060", "")
 
 
-def test_a_job_of_another_page_leads_there(workspace):  # noqa: F811
+def test_a_job_of_another_page_leads_there(workspace):
     assert "There is no job" in visit("screen", job="nonsense").error[0].value
