@@ -46,3 +46,12 @@ def workspace(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from page_visits import open_workspace
 
     return open_workspace(models, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path):
+    """The jobs of a new workspace."""
+    from esm2amp_core.settings import Settings
+    from esm2amp_core.workspace import Workspace
+
+    return Workspace.open(Settings(workspace=tmp_path)).jobs

@@ -6,6 +6,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 import zlib
 from dataclasses import dataclass
@@ -55,6 +56,33 @@ def scored(frame, **changes):
         message="",
     )
     return outcome.assign(**changes)[list(RESULT_COLUMNS)].reset_index(drop=True)
+
+
+def run_through(jobs, pairs, *, title="", **changes):
+    """Submit and score at once, as a worker would; the finished job."""
+    job = jobs.submit(SAMPLE, {}, pairs, title=title)
+    assert jobs.claim("w").id == job.id
+    jobs.save_predictions(job.id, scored(pairs.frame, **changes), worker="w")
+    jobs.finish(job.id, worker="w")
+    return jobs.get(job.id)
+
+
+def in_threads(function, n_threads):
+    """Run at once; give back what was raised."""
+    faults = []
+
+    def run():
+        try:
+            function()
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return faults
 
 
 def score(work):

@@ -7,15 +7,8 @@ from job_samples import SAMPLE, pairs_of
 
 from esm2amp_core.jobs import MOVES, Job, JobState
 from esm2amp_core.progress import Cancelled
-from esm2amp_core.settings import Settings
-from esm2amp_core.workspace import Workspace
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def jobs(tmp_path):
-    return Workspace.open(Settings(workspace=tmp_path)).jobs
 
 
 def job_in(jobs, state):

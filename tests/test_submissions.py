@@ -6,7 +6,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from job_samples import SAMPLE, pairs_of
 
 from esm2amp_core.jobs import UNDER_WAY, JobState
@@ -14,11 +13,6 @@ from esm2amp_core.settings import Settings
 from esm2amp_core.workspace import Workspace
 
 AGAIN = (*UNDER_WAY, JobState.DONE)
-
-
-@pytest.fixture
-def jobs(tmp_path):
-    return Workspace.open(Settings(workspace=tmp_path)).jobs
 
 
 def test_equal_questions_asked_at_once_by_threads_are_one_job(jobs, tmp_path):
