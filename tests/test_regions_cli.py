@@ -84,6 +84,21 @@ def test_annotations_of_other_proteins_are_refused_with_both_names(esm2amp):
     assert not Path("out").exists()
 
 
+def test_annotations_of_another_isoform_are_used_as_far_as_they_go_and_told(esm2amp):
+    Path("isoform.csv").write_text("protein,type,start,end,length\nP1,Domain,1,10,100\nP2,Domain,50,110,120\n")
+    code, _, err = esm2amp("attention.csv", "--annotations", "isoform.csv", "-o", "out")
+    assert code == 0 and "'P2' has 95 residues here; annotated were 120" in err
+    low = pd.read_csv("out/coverage.csv").query("row == 1 and selection == 'low'")
+    assert low["Domain"].tolist() == [100, 100, 100]
+
+
+def test_sequences_that_are_not_those_explained_are_refused(esm2amp):
+    Path("other.fasta").write_text("".join(f">{name}\n{'M' * (n + 5)}\n" for name, n in LENGTHS.items()))
+    code, _, err = esm2amp("attention.csv", "--annotations", "regions.csv", "--sequences", "other.fasta",
+                           "-o", "out")
+    assert code == 2 and "'P1' has 100 residues, elsewhere 105" in err and not Path("out").exists()
+
+
 def test_a_type_called_all_is_not_the_union(esm2amp):
     Path("own.csv").write_text("protein,type,start,end\nP1,ALL,1,5\nP1,row,11,20\n")
     code, *_ = esm2amp("attention.csv", "--annotations", "own.csv", "-o", "out")

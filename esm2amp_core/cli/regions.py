@@ -67,12 +67,11 @@ def regions(
         raise UserError(f"--share is {share}.", hint="Give a share above 0 and up to 0.5.")
     check_new_folder(output)
     settings = Settings.from_environment()
-    lengths = _lengths(sequences, settings)
-    known = None
-    if annotations is not None:
-        known = _read(annotations, entry_list, settings)
-        lengths = {**known.lengths, **lengths} if sequences is None else lengths
-    important = read_importances(importances, k=k, share=share, by=by, lengths=lengths)
+    known = None if annotations is None else _read(annotations, entry_list, settings)
+    important = read_importances(
+        importances, k=k, share=share, by=by, lengths=_lengths(sequences, settings),
+        annotated=known.lengths if known and sequences is None else None,
+    )  # fmt: skip
     label, interacts = truth_and_prediction(important.pairs, importances, labels,
                                             max_file_mb=settings.max_file_mb)
     with reporting() as report:

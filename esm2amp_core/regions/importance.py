@@ -23,7 +23,8 @@ MEASURES = ("magnitude", "value")
 
 def read_importances(
     path: str | Path, *, k: int = K, share: float = RESIDUE_SHARE, by: str = "magnitude",
-    lengths: Mapping[str, int] | None = None, max_file_mb: float = 10 * Settings.max_file_mb,
+    lengths: Mapping[str, int] | None = None, annotated: Mapping[str, int] | None = None,
+    max_file_mb: float = 10 * Settings.max_file_mb,
 ) -> ImportantUnits:
     """Read importances and choose the top and the low units of each pair.
 
@@ -39,7 +40,10 @@ def read_importances(
     by : str
         Column that tells how important a token is: ``magnitude``, or ``value`` with its sign.
     lengths : mapping of str to int, optional
-        Residues of proteins, where the file does not tell.
+        Residues of the proteins that were explained; must agree with the file, where that tells.
+    annotated : mapping of str to int, optional
+        Residues of proteins as the annotations state them, for those of which nothing else tells: they may be
+        of another isoform.
     max_file_mb : float
 
     Raises
@@ -68,5 +72,5 @@ def read_importances(
     for side in "ab":
         raw.frame[f"protein_{side}"] = raw.frame[f"protein_{side}"].str.strip()
     if chosen:
-        return read_chosen(raw, chosen, k, lengths or {})
-    return read_tokens(raw, k, share, by, lengths or {})
+        return read_chosen(raw, chosen, k, {**(annotated or {}), **(lengths or {})})
+    return read_tokens(raw, k, share, by, lengths or {}, annotated or {})

@@ -22,7 +22,7 @@ _OTHER_TOKEN = re.compile(r"[AB][._](?:cls|eos|mean)")
 
 
 def read_tokens(
-    raw: RawTable, k: int, share: float, by: str, lengths: Mapping[str, int]
+    raw: RawTable, k: int, share: float, by: str, lengths: Mapping[str, int], annotated: Mapping[str, int]
 ) -> ImportantUnits:
     """Choose the top and low units of a table of tokens.
 
@@ -36,8 +36,8 @@ def read_tokens(
         Of residues to choose, where these were explained.
     by : str
         Column of importances.
-    lengths : mapping of str to int
-        Residues of proteins, where the table does not tell.
+    lengths, annotated : mapping of str to int
+        As for `read_importances`.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_tokens(
     importance = _numbers(frame[by], raw.name, by)
     pair, pairs = _pairs_of(frame, raw.name)
     unit = number - (kinds[0] == RESIDUE)
-    known = _lengths_of(frame, pair, pairs, side, number, kinds[0], lengths)
+    known = _lengths_of(frame, pair, pairs, side, number, kinds[0], lengths, annotated)
     units = Units.of(kinds[0], known)
     protein_of = {name: i for i, name in enumerate(units.names)}
     both = np.column_stack([pairs[f"protein_{s}"].map(protein_of) for s in "ab"])
@@ -99,9 +99,9 @@ def _pairs_of(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, pd.DataFrame]
 
 def _lengths_of(
     frame: pd.DataFrame, pair: np.ndarray, pairs: pd.DataFrame, side: np.ndarray, number: np.ndarray,
-    kind: str, given: Mapping[str, int],
+    kind: str, given: Mapping[str, int], annotated: Mapping[str, int],
 ) -> dict[str, int]:
-    """Residues of each protein: the end of its last unit, or as given; both must agree."""
+    """Residues of each protein: the end of its last unit, or as given (both must agree), or as annotated."""
     named = np.where(side == 0, frame["protein_a"], frame["protein_b"])
     if kind == RESIDUE:
         ends = number
@@ -114,7 +114,7 @@ def _lengths_of(
     lasts = lasts.groupby(["pair", "protein"], sort=False)["end"].max()
     lengths: dict[str, int] = {}
     for (of_pair, name), end in lasts.items():
-        end = int(end) or given.get(name, 0)
+        end = int(end) or given.get(name, 0) or annotated.get(name, 0)
         known = lengths.setdefault(name, end)
         stated = given.get(name, end)
         if not end:
