@@ -1,5 +1,6 @@
 """``esm2amp screen``: what it prints and refuses; the exit codes."""
 
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -76,6 +77,17 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words)
     Path("empty.fasta").write_text("")
     code, said = esm2amp(*arguments, "-o", "out")
     assert code == 2 and words in said and "Traceback" not in said
+
+
+def test_two_processes_do_not_fill_one_folder(esm2amp):
+    hold = "import filelock; lock = filelock.FileLock('out/.lock').acquire(); print(1, flush=True); input()"
+    Path("out").mkdir()
+    other = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"1\n"
+    code, said = esm2amp("--all-vs-all", "library.fasta", "-o", "out")
+    assert code == 2 and "out is being filled by another process" in said and "another folder" in said
+    other.communicate(b"\n", timeout=60)
+    assert esm2amp("--all-vs-all", "library.fasta", "-o", "out")[0] == 0
 
 
 def test_a_name_does_not_steer_the_terminal(esm2amp):

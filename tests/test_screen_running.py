@@ -1,9 +1,11 @@
 """A whole screen on a tiny model: the scores, the files, and what happens when it is stopped."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -27,6 +29,7 @@ from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening.engines import LocalEngine
 from esm2amp_core.screening.features import feature_file
 from esm2amp_core.screening.network import NAMESPACE
+from esm2amp_core.screening.parts import OtherScreenError, PartStore
 from esm2amp_core.screening.running import run_screen
 from esm2amp_core.settings import Settings
 
@@ -226,7 +229,7 @@ def test_a_screen_of_something_else_is_refused_in_words(home, predictor, everyth
         ((predictor, everything, ScreenOptions(block_pairs=60, with_self=True)), "with self was False"),
         ((predictor, everything, ScreenOptions(block_pairs=61)), "options block pairs was 60, is now 61"),
     ]:  # fmt: skip
-        with pytest.raises(UserError, match=words) as refused:
+        with pytest.raises(OtherScreenError, match=words) as refused:
             run_screen(change[0], change[1], screen.folder, options=change[2])
         assert "another folder" in refused.value.hint
     assert contents(screen.folder) == before
@@ -301,10 +304,44 @@ def test_a_full_disk_is_told(everything, tmp_path):
             pass
 
 
-def test_no_more_than_a_block_of_pairs_is_read_at_a_time(screen):
-    sizes = [part["rows"] for part in screen.manifest["parts"]]
-    assert max(sizes) <= 60 and sum(sizes) == 300
-    assert json.loads((screen.folder / MANIFEST).read_text())["parts"] == screen.manifest["parts"]
+def test_a_disk_that_fills_up_is_told_and_nothing_kept_is_lost(predictor, everything, screen, tmp_path,
+                                                               monkeypatch):
+    write, written = Path.write_bytes, []
+
+    def until_full(path, data):
+        if path.suffix == ".parquet":
+            if len(written) == 3:
+                path.touch()
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(path.name)
+        return write(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", until_full)
+        with pytest.raises(UserError, match="part-000003.parquet cannot be written: No space left on device"):
+            run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    left = ScreenFolder(tmp_path / "s")
+    assert left.n_scored == sum(part["rows"] for part in screen.manifest["parts"][:3])
+    assert len(list((tmp_path / "s" / PARTS).iterdir())) == 3  # no half part
+    run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    assert contents(tmp_path / "s") == contents(screen.folder)
+
+
+def test_tables_are_made_with_two_blocks_of_pairs_in_memory_at_most(predictor, everything, screen, tmp_path,
+                                                                    monkeypatch):
+    read, alive, most = PartStore.pairs, [], []
+
+    def watched(store, block):
+        pairs = read(store, block)
+        alive.append(weakref.ref(pairs))
+        most.append((len(pairs), sum(known() is not None for known in alive)))
+        return pairs
+
+    monkeypatch.setattr(PartStore, "pairs", watched)
+    run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    assert len(most) == 3 * len(screen.manifest["parts"])
+    assert max(size for size, _ in most) <= 60
+    assert max(n_alive for _, n_alive in most) <= 2  # the next one is read while the last one has its name
 
 
 def test_a_killed_screen_goes_on_and_ends_as_if_nothing_had_happened(home, tmp_path):

@@ -100,14 +100,16 @@ class PartStore:
         UserError
             If they cannot be written.
         """
-        table = self._table(block, scores)
+        table, buffer = self._table(block, scores), pa.BufferOutputStream()
+        # In memory first: Arrow's own words for a full disk are not for people.
+        pq.write_table(table, buffer, compression="zstd", use_dictionary=["protein_a", "protein_b"])
+        data = buffer.getvalue().to_pybytes()
         path = self.folder / PARTS / f"part-{block.number:06d}.parquet"
+        part = {"block": block.number, "file": path.name, "rows": len(table),
+                "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
         with self._writing():
             with whole_file(path) as unfinished:
-                pq.write_table(table, unfinished, compression="zstd",
-                               use_dictionary=["protein_a", "protein_b"])
-                digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
-            part = {"block": block.number, "file": path.name, "rows": len(table), "sha256": digest}
+                unfinished.write_bytes(data)
             with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(part) + "\n")
         self._finished[block.number] = part
