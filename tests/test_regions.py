@@ -241,6 +241,44 @@ def p_value_of_a_fond_model(seed, *, pairs_apart=False):
     return chance(units, weights, covered, n=199, seed=seed).p_values(weights.T @ covered, np.ones(1))[0]
 
 
+def smooth(random, length, width=15):
+    """Numbers along a chain, neighbours alike."""
+    return np.convolve(random.normal(size=length + width - 1), np.ones(width), "valid")
+
+
+def residues_without_enrichment(seed):
+    """Eight proteins with stretches of region, and important residues that lie in stretches as well."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(80, 160, 8).tolist()
+    covered = np.concatenate([smooth(random, length) < 0 for length in lengths])
+    signals = [smooth(random, length) for length in lengths]
+    weights = np.concatenate([signal >= np.quantile(signal, 0.9) for signal in signals])
+    units = Units.of(RESIDUE, {f"P{i}": length for i, length in enumerate(lengths)})
+    return units, weights[:, None].astype(float), covered[:, None].astype(float)
+
+
+class TestResidueEnrichment:
+    def test_p_values_are_uniform_though_neighbours_share_importance_and_regions(self):
+        p_values = []
+        for seed in range(200):
+            units, weights, covered = residues_without_enrichment(seed)
+            found = chance(units, weights, covered, n=199, seed=seed)
+            p_values.append(found.p_values(weights.T @ covered, np.ones(1))[0])
+        shares = [np.mean(np.array(p_values) <= level) for level in (0.05, 0.2, 0.5, 0.8)]
+        assert_allclose(shares, (0.05, 0.2, 0.5, 0.8), atol=0.1)
+
+    def test_residues_that_changed_places_freely_would_make_almost_anything_significant(self):
+        """What the test above would find without rotations."""
+        p_values = []
+        for seed in range(100):
+            _, weights, covered = residues_without_enrichment(seed)
+            random, centre = np.random.default_rng(seed), weights.sum() * covered.mean()
+            shuffled = np.array([random.permutation(weights[:, 0]) @ covered[:, 0] for _ in range(99)])
+            away = abs((weights.T @ covered)[0, 0] - centre)
+            p_values.append((1 + np.sum(np.abs(shuffled - centre) >= away)) / 100)
+        assert np.mean(np.array(p_values) <= 0.05) > 0.15
+
+
 class TestEnrichment:
     def test_p_values_are_uniform_where_nothing_but_chance_acts(self):
         p_values = [p_value_of_a_fond_model(seed) for seed in range(300)]
