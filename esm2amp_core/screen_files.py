@@ -124,6 +124,12 @@ class ScreenFolder:
         """True once every table is there."""
         return (self.folder / SUMMARY).is_file()
 
+    @property
+    def is_all_vs_all(self) -> bool:
+        """True where every protein was scored with every other one."""
+        about = self.summary
+        return about["n_baits"] == about["n_library"] == about["n_proteins"]
+
     @cached_property
     def hits(self) -> pd.DataFrame:
         """The best pairs by score and the best by z: `HIT_COLUMNS`; a rank is missing where one is not."""

@@ -86,12 +86,16 @@ class ScreenProteins:
             return self
         kept = tuple(protein for protein in self.proteins if protein.digest not in failures)
         gone = [protein for protein in self.proteins if protein.digest in failures]
-        rows = [("", protein.id, "", failures[protein.digest], "Leave it out, or use another device.")
-                for protein in gone]  # fmt: skip
+        rows = [("", name, "", failures[protein.digest], "Leave it out, or use another device.")
+                for protein in gone
+                for name in (protein.id, *self.also_called.get(protein.id, ()))]  # fmt: skip
         baits = sum(protein.digest not in failures for protein in self.proteins[: self.n_baits])
         start = sum(protein.digest not in failures for protein in self.proteins[: self.library_start])
-        left_out = pd.concat([self.left_out, _left_out(rows)], ignore_index=True)
-        return ScreenProteins(kept, baits, start, self.also_called, left_out, self.warnings)
+        names = {protein.id for protein in gone}
+        merged = self.left_out["screened_as"].isin(names)
+        left_out = pd.concat([self.left_out[~merged], _left_out(rows)], ignore_index=True)
+        also_called = {name: others for name, others in self.also_called.items() if name not in names}
+        return ScreenProteins(kept, baits, start, also_called, left_out, self.warnings)
 
 
 def read_screen(
@@ -197,8 +201,8 @@ def _refuse_contradictions(read: list[_File]) -> None:
     clashing = [name for name, sequence in first.items() if last.get(name, sequence) != sequence]
     if clashing:
         raise SequenceError(
-            f"{len(clashing):,} names stand for one sequence in {read[0].name} and for another in "
-            f"{read[-1].name}: {', '.join(map(quoted, clashing[:3]))}.",
+            f"{read[0].name} and {read[-1].name} give {', '.join(map(quoted, clashing[:3]))} different "
+            f"sequences: {len(clashing):,} of the names that both have.",
             hint="Rename them in one of the files.", details=[quoted(name) for name in clashing],
         )  # fmt: skip
 

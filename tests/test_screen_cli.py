@@ -44,7 +44,7 @@ def esm2amp(models, tmp_path, monkeypatch, capsys):
 def test_baits_meet_the_library_and_what_is_left_out_is_told(esm2amp):
     code, said = esm2amp("--bait", "bait.fasta", "--library", "library.fasta", "-o", "out")
     assert code == 3 and "57 pairs of 30 proteins scored in out" in said  # P0 with P1 once
-    assert "1 records are not screened" in said and "28 of 30 proteins have fewer than 20 partners" in said
+    assert "1 record is not screened" in said and "28 of 30 proteins have fewer than 20 partners" in said
     assert pd.read_csv("out/left_out.csv")["protein"].tolist() == ["bad"]
     screen = ScreenFolder(Path("out"))
     assert set(screen.partners["protein"]) == {"P0", "P1"}
@@ -69,6 +69,7 @@ def test_a_protein_is_scored_with_itself_only_if_asked_for(esm2amp):
     (["--all-vs-all", "library.fasta", "--top", "0"], "top is 0. Choose 1 to"),
     (["--all-vs-all", "library.fasta", "--block", "0"], "block pairs is 0"),
     (["--all-vs-all", "library.fasta", "--engine", "spark"], "no engine 'spark'. Choose local or ray"),
+    (["--all-vs-all", "library.fasta", "--ray-address", "head:6379"], "Add --engine ray"),
     (["--all-vs-all", "one.fasta"], "There are no pairs to score. Two different proteins are needed"),
     (["--all-vs-all", "empty.fasta"], "holds no usable protein"),
 ])  # fmt: skip

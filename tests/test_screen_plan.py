@@ -85,6 +85,16 @@ def test_every_record_that_is_not_screened_under_its_name_is_told_with_a_reason(
     assert any("'A'" in warning for warning in read.warnings)  # twice the same
 
 
+def test_a_sequence_that_could_not_be_read_is_left_out_under_each_of_its_names(tmp_path):
+    given = {"A": UBIQUITIN, "copy": UBIQUITIN, "B": INSULIN_A, "C": "MKTAYIAKQR"}
+    read = read_screen(write_fasta(tmp_path / "all.fasta", given))
+    left = read.without({read.proteins[0].digest: "Memory is short."})
+    assert left.names == ["B", "C"] and left.also_called == {} and left.n_failed == 2
+    told = left.left_out.set_index("protein")
+    assert told["problem"].to_dict() == {"A": "Memory is short.", "copy": "Memory is short."}
+    assert (told["screened_as"] == "").all()
+
+
 def test_a_name_with_two_meanings_in_two_files_is_refused(tmp_path):
     bait = write_fasta(tmp_path / "bait.fasta", {"A": UBIQUITIN})
     library = write_fasta(tmp_path / "library.fasta", {"A": INSULIN_A, "B": UBIQUITIN})

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from esm2amp_core.screen_plan import FEWEST_PARTNERS, Plan
 from esm2amp_core.screening.ranking import (
     PAIR,
-    Background,
     Histogram,
     Partners,
     Places,
+    ScoreBackground,
     Top,
     other_than,
 )
@@ -50,7 +50,7 @@ def screens(draw):
 @given(screens())
 def test_backgrounds_and_z_are_those_of_the_whole_table(screen):
     plan, blocks = screen
-    background, whole = Background(plan.n_proteins, 0.5), np.concatenate(blocks)
+    background, whole = ScoreBackground(plan.n_proteins, 0.5), np.concatenate(blocks)
     for pairs in blocks:
         background.add(pairs)
     others = whole[whole["first"] != whole["second"]]
@@ -145,7 +145,7 @@ def test_a_probability_of_one_belongs_to_the_last_bin():
 
 def test_a_protein_that_scores_high_with_everything_is_told_apart_by_z():
     plan = Plan(60, 60, 0, 300)
-    background, best, special = Background(60, 0.5), Top(50), Top(1)
+    background, best, special = ScoreBackground(60, 0.5), Top(50), Top(1)
     blocks = list(scored(plan, seed=5))
     for pairs in blocks:
         pairs["logit"] = pairs["logit"] / 3 + 10 * ((pairs["first"] == 7) | (pairs["second"] == 7))
@@ -160,7 +160,7 @@ def test_a_protein_that_scores_high_with_everything_is_told_apart_by_z():
 
 def test_numbers_that_are_all_equal_give_no_z():
     plan = Plan(30, 30, 0, 50)
-    background = Background(30, 0.5)
+    background = ScoreBackground(30, 0.5)
     blocks = list(scored(plan, values=(0.1,)))
     for pairs in blocks:
         background.add(pairs)

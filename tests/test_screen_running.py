@@ -121,6 +121,15 @@ def test_the_tables_follow_from_the_scores(screen, everything):
                     top[partners["protein"].unique()])
 
 
+def test_baits_that_hold_the_library_are_not_all_against_all(predictor, tmp_path, screen):
+    of = sequences(4)
+    bait = write_fasta(tmp_path / "bait.fasta", of)
+    library = write_fasta(tmp_path / "library.fasta", {name: of[name] for name in ("P0", "P1")})
+    made = run_screen(predictor, read_screen(library, bait), tmp_path / "s")
+    assert made.summary["n_baits"] == made.summary["n_proteins"] == 4 and made.summary["n_pairs"] == 5
+    assert screen.is_all_vs_all and not made.is_all_vs_all
+
+
 def test_the_network_is_graphml_with_every_hit(screen):
     root = ElementTree.parse(screen.folder / "network.graphml").getroot()
     graph = root.find(f"{{{NAMESPACE}}}graph")

@@ -49,6 +49,8 @@ def screen(
                         hint="Give --bait FILE and --library FILE, or --all-vs-all FILE.")
     if engine not in (LOCAL, RAY):
         raise UserError(f"There is no engine {engine!r}.", hint=f"Choose {LOCAL} or {RAY}.")
+    if ray_address and engine != RAY:
+        raise UserError("A Ray cluster is named, but not to be used.", hint=f"Add --engine {RAY}.")
     from esm2amp_core.screen_options import ScreenOptions
     from esm2amp_core.screen_proteins import read_screen
 

@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
+from esm2amp_core.figures.screen_network import LIBRARY
 from esm2amp_core.figures.screen_numbers import met
 
-ROLES = {"bait": ("circle", POSITIVE), "library": ("circle", "#98a4af"),
-         "bait and library": ("circle", "#98a4af")}  # fmt: skip
-BAIT_FIRST = ("library", "bait and library", "bait")
-"""Drawn last, and so on top: the few."""
+ROLES = {"library": ("circle", LIBRARY), "bait and library": ("circle", LIBRARY),
+         "bait": ("square", POSITIVE)}  # fmt: skip
+"""Symbol and colour, in the order in which they are drawn: the few last, and so on top."""
 MOST_POINTS = 20_000
 SPREAD, RANK = "spread", "rank"
 
@@ -42,8 +42,7 @@ def background_plot(
         known = known.dropna(subset="sd_logit")
     x, y = ("mean_logit", "sd_logit") if by == SPREAD else ("rank", "mean_logit")
     figure = go.Figure()
-    for role in BAIT_FIRST:
-        symbol, colour = ROLES[role]
+    for role, (symbol, colour) in ROLES.items():
         of_role = known[(known["role"] == role) & ~known["sticky"]]
         _add_points(figure, of_role, x, y, name=_role_words(role), symbol=symbol, colour=colour)
     _add_points(figure, known[known["sticky"]], x, y, name="sticky: scores high with everything",

@@ -24,7 +24,7 @@ from esm2amp_core.plots.paper import (
 )
 
 NAMED = 10
-"""Proteins named in the background: the sticky ones, or those with the highest means."""
+"""Sticky proteins that are named in the background: those with the highest means."""
 
 
 @on_paper

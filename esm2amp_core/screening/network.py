@@ -9,7 +9,7 @@ import pandas as pd
 
 NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_TYPES = {"i": "long", "f": "double", "I": "long"}
+_TYPES = {"i": "long", "f": "double"}
 
 
 def graphml(nodes: pd.DataFrame, edges: pd.DataFrame) -> bytes:

@@ -37,10 +37,10 @@ from esm2amp_core.screening.network import graphml
 from esm2amp_core.screening.parts import PartStore
 from esm2amp_core.screening.ranking import (
     BINS,
-    Background,
     Histogram,
     Partners,
     Places,
+    ScoreBackground,
     Top,
     other_than,
     place_in_group,
@@ -60,7 +60,7 @@ def write_outputs(
     top_partners: int,
     facts: dict[str, Any],
     report: Report,
-    reference: Background | None = None,
+    reference: ScoreBackground | None = None,
 ) -> None:
     """Read the parts three times (backgrounds and scores; z; ranks) and write every table, the summary last.
 
@@ -77,7 +77,7 @@ def write_outputs(
     facts : dict
         JSON values for the summary; ``n_reference``: how many reference proteins the model gave.
     report : Report
-    reference : Background, optional
+    reference : ScoreBackground, optional
         What proteins with too few partners score with reference proteins.
     """
     folder, done = store.folder, 0
@@ -90,7 +90,7 @@ def write_outputs(
             done += len(pairs)
             report(STAGE, done, PASSES * plan.n_pairs)
 
-    background, histogram = Background(plan.n_proteins, threshold), Histogram(threshold)
+    background, histogram = ScoreBackground(plan.n_proteins, threshold), Histogram(threshold)
     best, partners = Top(top), Partners(plan.n_baits, top_partners)
     for pairs in each_block():
         background.add(pairs)
@@ -156,8 +156,8 @@ def _rank_in(best: np.ndarray, hits: np.ndarray) -> pd.array:
 
 
 def _hit_frame(
-    hits: np.ndarray, best: np.ndarray, special: np.ndarray, background: Background, places: list[Places],
-    names: np.ndarray,
+    hits: np.ndarray, best: np.ndarray, special: np.ndarray, background: ScoreBackground,
+    places: list[Places], names: np.ndarray,
 ) -> pd.DataFrame:
     """`HIT_COLUMNS`, the best by score first, then those that are only among the best by z."""
     z_a, z_b, z = background.z(hits)
@@ -173,7 +173,7 @@ def _hit_frame(
 
 
 def _partner_frame(
-    bait: np.ndarray, pairs: np.ndarray, background: Background, names: np.ndarray
+    bait: np.ndarray, pairs: np.ndarray, background: ScoreBackground, names: np.ndarray
 ) -> pd.DataFrame:
     of_first, of_second, z = background.z(pairs)
     is_first = pairs["first"] == bait
@@ -187,7 +187,7 @@ def _partner_frame(
 
 
 def _protein_frame(
-    proteins: ScreenProteins, n_partners: np.ndarray, background: Background, hits: np.ndarray
+    proteins: ScreenProteins, n_partners: np.ndarray, background: ScoreBackground, hits: np.ndarray
 ) -> pd.DataFrame:
     number = np.arange(len(proteins.proteins))
     role = np.where(number < proteins.library_start, "bait",
@@ -208,7 +208,7 @@ def _protein_frame(
     return frame[list(PROTEIN_COLUMNS)]
 
 
-def _notes(background: Background, plan: Plan, proteins: ScreenProteins, n_reference: int) -> list[str]:
+def _notes(background: ScoreBackground, plan: Plan, proteins: ScreenProteins, n_reference: int) -> list[str]:
     """What a reader must know, a sentence each."""
     notes = []
     if n_judged := int(background.by_reference.sum()):
@@ -222,9 +222,10 @@ def _notes(background: Background, plan: Plan, proteins: ScreenProteins, n_refer
     elif few:
         notes.append(f"{few:,} of {plan.n_proteins:,} proteins have fewer than {FEWEST_PARTNERS} partners, "
                      "too few for a z-score of their own: in their pairs, z is the other protein's alone.")
-    if len(proteins.left_out):
-        notes.append(f"{len(proteins.left_out):,} records are not screened under their own name; {LEFT_OUT} "
-                     "tells why.")
+    if n_left_out := len(proteins.left_out):
+        records = ("1 record is not screened under its own name" if n_left_out == 1 else
+                   f"{n_left_out:,} records are not screened under their own names")
+        notes.append(f"{records}; {LEFT_OUT} tells why.")
     return [*notes, *proteins.warnings]
 
 

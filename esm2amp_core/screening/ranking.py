@@ -25,7 +25,7 @@ PAIR = np.dtype([("first", np.int32), ("second", np.int32), ("logit", np.float32
                  ("probability", np.float32), ("order_difference", np.float32)])  # fmt: skip
 
 
-class Background:
+class ScoreBackground:
     """Mean and standard deviation of each protein's logits.
 
     Attributes
@@ -61,7 +61,7 @@ class Background:
         self.n[who] = total
         self.n_called[who] += np.bincount(row, called).astype(np.int64)
 
-    def stand_in(self, reference: Background) -> None:
+    def stand_in(self, reference: ScoreBackground) -> None:
         """Judge proteins with too few partners by what they score with reference proteins."""
         N = len(self.n)
         self.by_reference = (self.n < FEWEST_PARTNERS) & (reference.n[:N] >= FEWEST_PARTNERS)

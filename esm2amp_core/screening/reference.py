@@ -19,7 +19,7 @@ from esm2amp_core.models.bundle import ModelBundle
 from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_plan import MOST_PROTEINS, Block, Plan
 from esm2amp_core.screening.parts import PartStore
-from esm2amp_core.screening.ranking import Background
+from esm2amp_core.screening.ranking import ScoreBackground
 
 REFERENCE = "reference"
 """Folder within the screen with these scores: parts, checked and gone on with as its own."""
@@ -64,9 +64,9 @@ def reference_names(n_reference: int) -> list[str]:
     return [f"reference {number}" for number in range(1, n_reference + 1)]
 
 
-def reference_background(store: PartStore, blocks: list[Block], threshold: float) -> Background:
+def reference_background(store: PartStore, blocks: list[Block], threshold: float) -> ScoreBackground:
     """Means and standard deviations over the reference proteins, from finished blocks, one at a time."""
-    background = Background(blocks[0].columns.stop, threshold)
+    background = ScoreBackground(blocks[0].columns.stop, threshold)
     for block in blocks:
         background.add(store.pairs(block))
     return background

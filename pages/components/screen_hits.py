@@ -22,11 +22,10 @@ STICKY_WORDS = {(True, True): "both", (True, False): "A", (False, True): "B", (F
 
 def show_hits(workspace: Workspace, job: Job, screen: ScreenFolder) -> None:
     """Choices above, the table, and what can be done with the rows that are selected."""
-    is_all = screen.summary["n_baits"] == screen.summary["n_proteins"]
     order = st.segmented_control("Order", (SCORE, Z, PARTNERS), default=SCORE, required=True,
                                  key="screen-order", label_visibility="collapsed",
                                  format_func=lambda order: order + (
-                                     " protein" if is_all else " bait") * (order == PARTNERS))
+                                     " protein" if screen.is_all_vs_all else " bait") * (order == PARTNERS))
     find, hide = st.columns([2, 3], vertical_alignment="bottom")
     name = find.text_input("Find a protein", key="screen-protein", placeholder="part of an id",
                            icon=":material/search:")

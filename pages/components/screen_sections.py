@@ -70,7 +70,7 @@ def _show_summary(screen: ScreenFolder) -> None:
         ("Pairs scored", f"{about['n_pairs']:,}", "Each two proteins once."),
         ("Called interacting", f"{about['n_called']:,} ({about['n_called'] / about['n_pairs']:.1%})",
          "Their probability reaches the model's threshold."),
-        _proteins(about),
+        _proteins(screen),
         ("Sticky proteins", f"{n_sticky:,}", "Their mean score lies at least two standard deviations above "
          "the usual, whatever they are paired with. The tab “Proteins” shows them."),
         ("Left out", f"{about['n_failed']:,}", "Records that could not be scored; “Files and settings” lists "
@@ -80,8 +80,9 @@ def _show_summary(screen: ScreenFolder) -> None:
         column.metric(label, number, help=tip, border=True)
 
 
-def _proteins(about: dict) -> tuple[str, str, str]:
-    if about["n_baits"] == about["n_proteins"]:
+def _proteins(screen: ScreenFolder) -> tuple[str, str, str]:
+    about = screen.summary
+    if screen.is_all_vs_all:
         return "Proteins", f"{about['n_proteins']:,}", "Different sequences, each with each other one."
     return ("Baits × library", f"{about['n_baits']:,} × {about['n_library']:,}",
             "Different sequences; a bait that is in the library counts in both.")
