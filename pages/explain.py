@@ -13,26 +13,17 @@ from pages.components.explain_choice import (
 )
 from pages.components.explain_reading import open_folder, open_view
 from pages.components.explain_sections import explore
-from pages.components.job_actions import show_actions
 from pages.components.job_choice import choose_job
-from pages.components.job_status import show_status, state_badge
+from pages.components.job_head import show_head
 from pages.components.model_words import about_model, model_of
 from pages.components.navigation import EXPLAIN
 from pages.components.page import page
-from pages.components.text import literal, when
 
 with page("Explain") as workspace:
     job = choose_job(workspace, EXPLAIN)
     model = model_of(workspace, job)
     show_way_back(workspace, job)
-    st.title(literal(job.title, limit=90), anchor=False)
-    facts, actions = st.columns([5, 4], vertical_alignment="center")
-    with facts.container(horizontal=True, vertical_alignment="center"):
-        state_badge(job)
-        st.caption(f"{about_model(model)} · submitted {when(job.created)}")
-    with actions:
-        show_actions(workspace, job)
-    show_status(workspace, job)
+    show_head(workspace, job, about_model(model))
     if job.results_removed:
         st.info("This explanation was removed to save disk. Explain the pairs again.")
     elif job.state == JobState.DONE:

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from pages.components.evaluation_start import show_job_evaluation
-from pages.components.job_actions import show_actions
 from pages.components.job_choice import choose_job
-from pages.components.job_status import show_status, state_badge
+from pages.components.job_head import show_head
 from pages.components.model_words import about_model, model_of
 from pages.components.page import page
 from pages.components.result_summary import (
@@ -17,21 +16,12 @@ from pages.components.result_summary import (
 )
 from pages.components.result_table import explore_results
 from pages.components.results import load_results
-from pages.components.text import literal, when
 
 with page("Results") as workspace:
     job = choose_job(workspace)
     model = model_of(workspace, job)
 
-    st.title(literal(job.title, limit=90), anchor=False)
-    facts, actions = st.columns([5, 4], vertical_alignment="center")
-    with facts.container(horizontal=True, vertical_alignment="center"):
-        state_badge(job)
-        st.caption(f"{about_model(model)} · submitted {when(job.created)}")
-    with actions:
-        show_actions(workspace, job)
-
-    show_status(workspace, job)
+    show_head(workspace, job, about_model(model))
     if not job.results_removed:
         if job.state.is_finished and job.n_done:
             frame = load_results(workspace, job).frame
