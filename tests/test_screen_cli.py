@@ -13,6 +13,8 @@ from tiny_bundle import WIDTH, make_bundle
 
 from esm2amp_core.cli.main import main
 from esm2amp_core.screen_files import ScreenFolder
+from esm2amp_core.screening import ray_engine
+from esm2amp_core.screening.engines import LocalEngine
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,21 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words)
     Path("empty.fasta").write_text("")
     code, said = esm2amp(*arguments, "-o", "out")
     assert code == 2 and words in said and "Traceback" not in said
+
+
+def test_the_cluster_that_is_named_does_the_work(esm2amp, monkeypatch):
+    asked = []
+
+    def engine(predictor, *, settings):
+        asked.append(settings.ray_address)
+        return LocalEngine(predictor)
+
+    monkeypatch.setattr(ray_engine, "RayEngine", engine)
+    monkeypatch.setenv("ESM2AMP_RAY_ADDRESS", "auto")
+    for arguments in ([], ["--ray-address", "head:6379"]):
+        assert esm2amp("--all-vs-all", "library.fasta", "-o", "out", "--engine", "ray", *arguments)[0] == 0
+    assert esm2amp("--all-vs-all", "library.fasta", "-o", "out")[0] == 0
+    assert asked == ["auto", "head:6379"]
 
 
 def test_two_processes_do_not_fill_one_folder(esm2amp):

@@ -50,6 +50,8 @@ def reference_blocks(plan: Plan, n_reference: int) -> Iterator[Block]:
 
     The reference proteins are numbered behind those of the plan.
     """
+    if not n_reference:
+        return
     columns = range(plan.n_proteins, plan.n_proteins + n_reference)
     height = min(max(plan.block_pairs // n_reference, 1), MOST_PROTEINS)
     number = 0

@@ -83,19 +83,18 @@ def run_screen(
             store.open(identity)
             _score(STAGE, store, list(plan.blocks()), worker, features, report)
             n_reference = 0 if reference is None else len(reference)
-            judging = list(reference_blocks(plan, n_reference)) if n_reference else []
-            judges = None
-            if judging:
-                kept = PartStore(folder / REFERENCE, [*usable.names, *reference_names(n_reference)])
-                about = identity | {"screened": identity["screened"] | {"pairs": sum(map(len, judging))}}
-                kept.open(about)
-                _score(REFERENCE_STAGE, kept, judging, worker, features, report)
-                kept.close(about)
-                judges = reference_background(kept, judging, bundle.manifest.threshold)
+            by_reference = None
+            if blocks := list(reference_blocks(plan, n_reference)):
+                scores = PartStore(folder / REFERENCE, [*usable.names, *reference_names(n_reference)])
+                about = identity | {"screened": identity["screened"] | {"pairs": sum(map(len, blocks))}}
+                scores.open(about)
+                _score(REFERENCE_STAGE, scores, blocks, worker, features, report)
+                scores.close(about)
+                by_reference = reference_background(scores, blocks, bundle.manifest.threshold)
         store.close(identity)
         write_outputs(
             store, plan, usable, threshold=bundle.manifest.threshold, top=options.top,
-            top_partners=options.top_partners, report=report, reference=judges,
+            top_partners=options.top_partners, report=report, reference=by_reference,
             facts={"kind": identity["kind"], "model": identity["model"], "n_reference": n_reference},
         )  # fmt: skip
     return ScreenFolder(folder)
