@@ -47,6 +47,7 @@ INTERPRO_TSV = (
     f"P12931\t{MD5}\t536\tMobiDBLite\tmobidb-lite\tdisorder\t1\t53\t-\tT\t01-01-2025\t-\t-\n"
     f"P12931\t{MD5}\t536\tCDD\tcd05071\tPTKc_Src\t260\t536\t0.0\tT\t01-01-2025\tIPR050198\tSrc, core\n"
 )
+LINE = INTERPRO_TSV.splitlines()[0]
 
 
 def interpro_match(kind, start, end, fragments=None):
@@ -63,7 +64,6 @@ def interpro_json(*matches):
     return {"interproscan-version": "5.77-108.0", "results": [
         {"sequence": "M" * 60, "md5": MD5, "matches": list(matches),
          "xref": [{"name": "P1 one", "id": "P1"}, {"name": "sp|Q2|X", "id": "sp|P12345|X_HUMAN"}]}]}
-
 
 @pytest.fixture
 def read(tmp_path):
@@ -190,6 +190,14 @@ def test_interproscan_s_tsv_takes_types_from_the_list_of_entries_or_from_names_a
     found = read(INTERPRO_TSV, entry_list=tmp_path / "entry.list")
     assert [kind for kind, *_ in spans(found)] == ["Domain", "Binding site", "Not in InterPro", "Family"]
     assert found.issues == ()
+
+
+@pytest.mark.parametrize("line", ["P12931\tcut", LINE.partition("\t")[2], LINE.removeprefix("P12931")])
+def test_lines_of_interproscan_that_are_damaged_are_left_out_and_told_with_their_number(read, line):
+    found = read(f"{INTERPRO_TSV}{line}\n")
+    assert len(spans(found)) == 4
+    (issue,) = [issue for issue in found.issues if issue.row == 5]
+    assert issue.problem and issue.remedy
 
 
 @pytest.mark.parametrize("content, message", [

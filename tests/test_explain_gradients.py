@@ -103,6 +103,19 @@ def test_a_sharp_bend_takes_more_steps_and_a_straight_line_the_fewest():
     assert straight.attributions[0].item() == pytest.approx(5, rel=1e-6)
 
 
+def test_gaps_that_cancel_in_the_sum_are_not_closed():
+    """A rule that is wrong by +1 in the first half and by -1 in the second, until it looks more closely."""
+
+    def attribute(start, stop):
+        wrong = 0 if stop - start < 0.5 else 1 if start < 0.5 else -1
+        return (np.array([stop - start + wrong]),)
+
+    found = path.follow(lambda place: torch.tensor(place), attribute, (0.0, 0.5, 1.0), points=4,
+                        most_steps=100)
+    assert found.closed and found.steps == 4 * 4
+    assert found.attributions[0] == pytest.approx(1) and found.gap == pytest.approx(0)
+
+
 def test_where_steps_run_out_the_gap_is_told():
     def jump(x):
         return torch.tanh(2e4 * (x - 0.7)).sum(dim=1)

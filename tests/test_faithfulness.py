@@ -273,6 +273,7 @@ def test_shuffled_models_are_explained_differently_and_the_model_stays_as_it_was
     assert np.isfinite(found.correlations[:2]).all() and np.isnan(found.correlations[2]).all()
     assert [bool(reason) for reason in found.reasons] == [False, False, True]
     assert found.passes[1] and not found.passes[2]
+    assert len(np.unique(found.correlations[1], axis=0)) == 5  # each shuffle is another one
     assert_same(through_a_file(found, tmp_path), found)
     assert len(found.frame()) == 3 * 5 * 2 and isinstance(found, Randomisation)
     again = check_randomisation(subject, pairs, ["attention"])

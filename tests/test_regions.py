@@ -138,6 +138,15 @@ def test_a_pair_hits_if_any_of_its_segments_reaches_the_threshold():
     assert table["FP", 25, "any"] == 0 and np.isnan(table["TN", 25, "any"])
 
 
+def test_of_residues_the_covered_share_of_a_pair_counts_and_reaching_the_threshold_is_enough():
+    selection = Selection("top", 2, np.repeat([0, 1], 4), np.tile([1, 2, 3, 4], 2), *np.zeros((3, 8), int),
+                          np.zeros(8))
+    covered = np.array([1.0, 1, 0, 0, 1, 0, 0, 0])[:, None]
+    table = hit_rates(selection, covered, ["Domain"], classes_of(None, None, 2), single=False)
+    assert table.set_index(["rank", "threshold"])["Domain"].to_dict() == {
+        ("mean", 25): 100, ("mean", 50): 50, ("mean", 75): 0}  # fmt: skip
+
+
 def test_classes_follow_what_is_known():
     yes, unsure = pd.Series([True, False], dtype="boolean"), pd.Series([True, pd.NA], dtype="boolean")
     assert list(classes_of(None, None, 2)) == ["all"]
@@ -199,6 +208,13 @@ class TestChance:
         assert not found.exact
         assert_allclose(found.sums[:, 0, 0].mean(), found.expected[0, 0], atol=4 * np.sqrt(variance / 4000))
         assert_allclose(found.sums[:, 0, 0].var(), variance, rtol=0.1)
+
+    def test_what_no_drawn_shuffling_reaches_has_the_smallest_p_value_and_never_zero(self):
+        units = Units.of(SEGMENT, {f"P{i}": 100 for i in range(20)})
+        covered = np.tile(np.eye(10)[:, :1], (20, 1))  # the first segment of each, and just these are chosen
+        found = chance(units, covered.copy(), covered, n=99)
+        assert not found.exact and found.sums.max() < 20
+        assert found.p_values(np.array([[20.0]]), np.ones(1)).tolist() == [1 / 100]
 
     def test_the_same_seed_gives_the_same_numbers(self):
         units = Units.of(SEGMENT, {f"P{i}": 100 for i in range(9)})
@@ -313,6 +329,25 @@ class TestEnrichment:
                            seed=0).table.set_index(["selection", "against"])
         assert_allclose(table.loc[("top", "low"), "difference"],
                         table.loc[("top", "chance"), "coverage"] - table.loc[("low", "chance"), "coverage"])
+
+    def test_intervals_are_of_differences_not_of_coverage(self):
+        """Every segment of a protein is covered alike: proteins differ, but choices cannot matter."""
+        units, selections, both, covered = random_job(3, 40, 20)
+        covered[:] = np.repeat(np.random.default_rng(0).random(20), 10)[:, None]
+        table = enrichment(units, selections, covered, ["Domain"], both, n_shufflings=100, n_resamples=200,
+                           seed=0).table
+        against_chance = table[table["against"] == "chance"]
+        assert_allclose(against_chance[["difference", "difference_low", "difference_high"]], 0, atol=1e-9)
+        assert_allclose(against_chance[["ratio", "ratio_low", "ratio_high"]], 1)
+        against_low = table[table["against"] == "low"].iloc[0]
+        assert against_low["difference_high"] - against_low["difference_low"] > 1
+
+    @pytest.mark.parametrize(("n_pairs", "known"), [(9, False), (10, True)])
+    def test_intervals_are_given_from_ten_pairs_on(self, n_pairs, known):
+        units, selections, both, covered = random_job(2, n_pairs, 12)
+        table = enrichment(units, selections, covered, ["Domain"], both, n_shufflings=100, n_resamples=100,
+                           seed=0).table
+        assert (table["difference_low"].notna() == known).all()
 
     def test_few_pairs_have_no_interval(self):
         units, selections, both, covered = random_job(2, 3, 6)

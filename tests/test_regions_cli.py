@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from region_samples import residue_frame, token_frame
+from scipy.stats import false_discovery_control
 from uniprot_server import make_entry, running
 
 from esm2amp_core.annotations.region import AnnotationError
@@ -59,7 +60,10 @@ def test_it_writes_what_can_be_worked_out_by_hand(esm2amp):
     assert first[["start", "end"]].to_numpy().tolist() == [[1, 10], [11, 20], [21, 30]]
     assert first["Domain"].tolist() == [100, 0, 0] and first["Repeat"].tolist() == [0, 60, 40]
     assert first["ALL"].tolist() == [100, 60, 40] and first["rank"].tolist() == [1, 2, 3]
+    own = coverage[(coverage["row"] == 3) & (coverage["selection"] == "top")]  # of 95 residues, twice
+    assert own[["start", "end"]].to_numpy().tolist() == [[1, 10], [11, 20], [21, 30]]
     low = coverage[(coverage["row"] == 1) & (coverage["selection"] == "low")]
+    assert low[["start", "end"]].to_numpy().tolist() == [[87, 95], [78, 86], [69, 77]]
     assert low["token"].tolist() == ["B.segment9", "B.segment8", "B.segment7"]
     assert low["Domain"].tolist() == [100, 100, 100]
     hits = pd.read_csv("out/hit_rates.csv").set_index(["selection", "class", "threshold", "rank"])
@@ -75,6 +79,14 @@ def test_it_writes_what_can_be_worked_out_by_hand(esm2amp):
     assert "'P3'" in err and "reaches behind its 95 residues" in err
     issues = pd.read_csv("out/annotation_issues.csv")
     assert issues["value"].tolist() == ["Domain 50-200"] and issues["remedy"].notna().all()
+
+
+def test_p_values_are_corrected_within_each_table(esm2amp):
+    esm2amp("attention.csv", "--annotations", "regions.csv", "-o", "out")
+    for name in ("enrichment", "position_bias", "pair_enrichment"):
+        table = pd.read_csv(f"out/{name}.csv").dropna(subset="p_value")
+        assert len(table) > 3
+        assert_allclose(table["q_value"], false_discovery_control(table["p_value"]))
 
 
 def test_annotations_of_other_proteins_are_refused_with_both_names(esm2amp):

@@ -130,6 +130,14 @@ def test_p_values_are_uniform_where_importance_is_chance(fit, by_segment):
     assert shares[0] <= 0.11
 
 
+def test_no_p_value_is_zero(fit):
+    touching = np.zeros(200, bool)
+    touching[60:80] = True
+    importance = Importance.of_residues("m", [touching + np.linspace(0, 0.1, 200)], signed=False)
+    found = agreement(importance, 0, fit, touching, n_shufflings=9, seed=0)
+    assert found.auroc == 1 and found.auroc_p >= 0.1 and found.top_p == pytest.approx(0.1)
+
+
 def test_the_same_seed_gives_the_same_answer(fit):
     importance = Importance.of_residues("m", [np.sin(np.arange(200.0))], signed=True)
     touching = np.arange(200) % 7 == 0
