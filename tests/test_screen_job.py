@@ -1,7 +1,6 @@
 """The job "screen": the same files as the command, from where a worker stopped."""
 
 import hashlib
-from functools import partial
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def test_the_job_writes_what_the_core_writes(workspace, tmp_path):
     assert done.state == JobState.DONE, done.error
     predictor = Predictor.load("starter", settings=workspace.settings)
     proteins = read_screen(("my_library.fa", LIBRARY), ("mine.fa", BAIT))
-    made = run_screen(predictor, proteins, tmp_path / "s", options=ScreenOptions(top=5))
+    made = run_screen(predictor, proteins, tmp_path / "s", options=ScreenOptions(top=5, block_pairs=10_000))
     assert contents(workspace.screen_folder(job.id)) == contents(made.folder)
     assert workspace.submit_screen(LIBRARY, BAIT, library_name="my library.fa", bait_name="mine.fa",
                                    top=5).id == job.id  # the same question has been answered
@@ -79,8 +78,8 @@ def test_a_stopped_job_goes_on_in_its_folder(workspace, monkeypatch):
 
 @pytest.fixture
 def in_blocks(monkeypatch):
-    """Jobs of 300 pairs have five blocks."""
-    monkeypatch.setattr(task, "ScreenOptions", partial(ScreenOptions, block_pairs=60))
+    """Jobs of 300 pairs have blocks of 60."""
+    monkeypatch.setattr(task, "SMALLEST_BLOCK", 60)
 
 
 def stop_after(workspace, n_pairs, how, monkeypatch):
@@ -105,6 +104,11 @@ def cancel(work):
 
 def fail(work):
     raise UserError("Memory is short.")
+
+
+@pytest.mark.parametrize(("n_pairs", "size"), [(100, 10_000), (1_000_000, 50_000), (10**8, 100_000)])
+def test_a_job_has_some_blocks_to_keep_and_none_is_too_small_or_too_large(n_pairs, size):
+    assert task._block_pairs(n_pairs) == size
 
 
 @pytest.mark.parametrize("how", [cancel, fail])

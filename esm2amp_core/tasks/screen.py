@@ -18,6 +18,8 @@ from esm2amp_core.screening.running import run_screen
 from esm2amp_core.tasks.predict import predictor_of
 from esm2amp_core.tasks.running import Work
 
+SMALLEST_BLOCK = 10_000
+"""Pairs: a slow model scores them in seconds, and with smaller blocks a fast one is slower."""
 STOPPED = (JobState.CANCELLED, JobState.FAILED)
 KEPT = "{:,} of {:,} pairs were scored by an earlier job that was stopped; they are kept."
 ANEW = ("What was scored before does not fit this version of the program, its libraries or this machine: all "
@@ -47,7 +49,8 @@ def run(work: Work) -> None:
         _take_over(work)
     work.report("Loading the model", 0, 1)
     predictor = predictor_of(work)
-    options = ScreenOptions(with_self=params.with_self, top=params.top, top_partners=params.top_partners)
+    options = ScreenOptions(with_self=params.with_self, top=params.top, top_partners=params.top_partners,
+                            block_pairs=_block_pairs(params.n_pairs))
     try:
         run_screen(predictor, proteins, folder, options=options, report=work.report)
     except OtherScreenError:
@@ -56,6 +59,11 @@ def run(work: Work) -> None:
                             worker=work.worker)
         shutil.rmtree(folder)
         run_screen(predictor, proteins, folder, options=options, report=work.report)
+
+
+def _block_pairs(n_pairs: int) -> int:
+    """Size of a block: whoever stops a job loses at most a twentieth of it, or some seconds."""
+    return min(max(n_pairs // 20, SMALLEST_BLOCK), ScreenOptions.block_pairs)
 
 
 def _take_over(work: Work) -> None:
