@@ -7,7 +7,6 @@ its like the tests of them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,18 +17,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.features import token_stretch
 from esm2amp_core.files.npz import read_npz
+from esm2amp_core.files.result_folder import SUMMARY as SUMMARY
+from esm2amp_core.files.result_folder import ResultFormat
 from esm2amp_core.sequences import residue_range
 
 FORMAT = 1
-SUMMARY, PAIRS, PAIRS_TABLE = "summary.json", "pairs.parquet", "pairs.csv"
+PAIRS, PAIRS_TABLE = "pairs.parquet", "pairs.csv"
 PAIR_COLUMNS = ("row", "protein_a", "protein_b", "length_a", "length_b", "logit", "probability",
                 "interacts")
 TOKEN_COLUMNS = ("row", "protein_a", "protein_b", "token", "protein", "start", "end", "value", "magnitude")
-_MAX_SUMMARY_BYTES = 50_000_000
+_FORMAT = ResultFormat("explanation", FORMAT, "Explain the pairs again.", {
+    "tokens": list, "methods": dict, "unavailable": dict, "model": dict, "settings": dict, "versions": dict,
+    "left_out": list,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,10 @@ class ExplanationFolder:
         JobError
             If it cannot be read, or a newer program wrote it.
         """
-        path = self.folder / SUMMARY
-        try:
-            if path.stat().st_size > _MAX_SUMMARY_BYTES:
-                raise ValueError("it is too large")
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            if summary["format"] != FORMAT:
-                found = summary["format"]
-                raise JobError(f"This explanation has format {found}; this program reads {FORMAT}.",
-                               hint="Explain the pairs again.")
-            _check_summary(summary)
-            return summary
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise _unreadable(path) from error
+        summary = _FORMAT.read_summary(self.folder)
+        if not all(isinstance(token, str) for token in summary["tokens"]):
+            raise _FORMAT.damaged(self.folder / SUMMARY)
+        return summary
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
@@ -68,7 +62,7 @@ class ExplanationFolder:
         try:
             return pd.read_parquet(path, columns=list(PAIR_COLUMNS))
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-            raise _unreadable(path) from error
+            raise _FORMAT.damaged(path) from error
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -92,7 +86,7 @@ class ExplanationFolder:
         try:
             return read_npz(path)
         except ValueError as error:
-            raise _unreadable(path) from error
+            raise _FORMAT.damaged(path) from error
 
     def has(self, name: str) -> bool:
         """True where ``NAME.npz`` was written."""
@@ -109,7 +103,7 @@ class ExplanationFolder:
         try:
             return Explanation.from_arrays(method, self.arrays(method))
         except (KeyError, ValueError, TypeError) as error:
-            raise _unreadable(self.folder / f"{method}.npz") from error
+            raise _FORMAT.damaged(self.folder / f"{method}.npz") from error
 
 
 def token_frame(explanation: Explanation, pairs: pd.DataFrame, tokens: Sequence[str]) -> pd.DataFrame:
@@ -159,17 +153,3 @@ def _residue_frame(explanation: Explanation, pairs: pd.DataFrame) -> pd.DataFram
     frame["start"] = frame["end"] = positions
     frame["value"], frame["magnitude"] = explanation.values, of["magnitude_of_residue"]
     return frame[list(TOKEN_COLUMNS)]
-
-
-def _check_summary(summary: dict[str, Any]) -> None:
-    """Refuse one that lacks what its readers ask for."""
-    kinds = {"tokens": list, "methods": dict, "unavailable": dict, "model": dict, "settings": dict,
-             "versions": dict, "left_out": list}  # fmt: skip
-    if wrong := [name for name, kind in kinds.items() if not isinstance(summary[name], kind)]:
-        raise ValueError(f"{wrong[0]} is of another kind")
-    if not all(isinstance(token, str) for token in summary["tokens"]):
-        raise ValueError("tokens have names")
-
-
-def _unreadable(path: Path) -> JobError:
-    return JobError(f"{path.name} of the explanation is missing or damaged.", hint="Explain the pairs again.")

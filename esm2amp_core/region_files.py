@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +14,11 @@ import pandas as pd
 
 from esm2amp_core.annotations.region import ALL as ALL
 from esm2amp_core.annotations.region import Region
-from esm2amp_core.errors import JobError
 from esm2amp_core.files.delimited import unguarded
+from esm2amp_core.files.result_folder import SUMMARY as SUMMARY
+from esm2amp_core.files.result_folder import ResultFormat
 
 FORMAT = 1
-SUMMARY = "summary.json"
 TABLES = {"coverage": "coverage.csv", "hit_rates": "hit_rates.csv", "enrichment": "enrichment.csv",
           "positions": "position_bias.csv", "pairs": "pair_enrichment.csv",
           "regions": "regions.csv"}  # fmt: skip
@@ -29,6 +28,13 @@ TOP, LOW, CHANCE, EVERY, ANY, MEAN = "top", "low", "chance", "all", "any", "mean
 SEGMENT, RESIDUE = "segment", "residue"
 REGION_COLUMNS = tuple(field.name for field in fields(Region))
 ENDS = "first or last tenth"
+_FORMAT = ResultFormat("analysis", FORMAT, "Analyse the explanation again.", {
+    "unit": str, "n_pairs": int, "n_proteins": int, "chosen_per_pair": dict, "pairs_with_ties": int,
+    "classes": dict, "thresholds_percent": list, "annotations": dict, "settings": dict, "chance": dict,
+    "notes": list, "inputs": dict,
+})  # fmt: skip
+_OF_ANNOTATIONS = {"types": list, "source": str, "releases": list, "proteins_known": int,
+                   "proteins_with_region": int, "proteins_unknown": list}  # fmt: skip
 _TEXTS = ("protein_a", "protein_b", "protein", "class", "selection", "against", "type", "token", "rank",
           "note", "evidence", "source", "uncertain", "value", "problem", "remedy", "severity")  # fmt: skip
 
@@ -48,16 +54,11 @@ class RegionFolder:
         JobError
             If it cannot be read, or a newer program wrote it.
         """
-        path = self.folder / SUMMARY
-        try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            if summary["format"] != FORMAT:
-                found = summary["format"]
-                raise JobError(f"This analysis has format {found}; this program reads {FORMAT}.",
-                               hint="Analyse the explanation again.")
-            return summary
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _unreadable(path) from error
+        summary = _FORMAT.read_summary(self.folder)
+        about = summary["annotations"]
+        if not all(isinstance(about.get(name), kind) for name, kind in _OF_ANNOTATIONS.items()):
+            raise _FORMAT.damaged(self.folder / SUMMARY)
+        return summary
 
     @property
     def types(self) -> list[str]:
@@ -114,7 +115,7 @@ class RegionFolder:
             frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False,
                                 na_values={}, encoding="utf-8-sig")
         except (OSError, ValueError) as error:
-            raise _unreadable(path) from error
+            raise _FORMAT.damaged(path) from error
         frame.columns = [unguarded(name) for name in frame.columns]
         for name in frame.columns:
             if name in _TEXTS:
@@ -122,8 +123,3 @@ class RegionFolder:
             else:
                 frame[name] = pd.to_numeric(frame[name], errors="coerce")
         return frame
-
-
-def _unreadable(path: Path) -> JobError:
-    return JobError(f"{path.name} of the analysis is missing or damaged.",
-                    hint="Analyse the explanation again.")

@@ -65,6 +65,7 @@ def interpro_json(*matches):
         {"sequence": "M" * 60, "md5": MD5, "matches": list(matches),
          "xref": [{"name": "P1 one", "id": "P1"}, {"name": "sp|Q2|X", "id": "sp|P12345|X_HUMAN"}]}]}
 
+
 @pytest.fixture
 def read(tmp_path):
     """Annotations of a text, of JSON or of bytes."""

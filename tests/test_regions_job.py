@@ -254,11 +254,17 @@ def test_files_of_the_job_count_and_go_with_it(workspace, explained):
     assert not folder.exists() and workspace.disk_use().jobs == before
 
 
-@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 99}'])
+@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 99}', b'{"format": 1}', b"[" * 100_000])
 def test_a_damaged_analysis_is_told_in_words(workspace, explained, damage):
     job = compare(workspace, explained, k=7)
-    (workspace.regions_folder(job.id) / SUMMARY).write_bytes(damage)
+    path = workspace.regions_folder(job.id) / SUMMARY
+    whole = json.loads(path.read_text())
+    path.write_bytes(damage)
     with pytest.raises(JobError, match="missing or damaged|format 99"):
+        _ = folder_of(workspace, job).summary
+    whole["annotations"].pop("types")
+    path.write_text(json.dumps(whole))
+    with pytest.raises(JobError, match="missing or damaged"):
         _ = folder_of(workspace, job).summary
     (workspace.regions_folder(job.id) / TABLES["regions"]).unlink()
     with pytest.raises(JobError, match="missing or damaged"):
