@@ -115,6 +115,12 @@ def test_a_protein_is_found_by_its_other_names_but_not_by_those_of_its_isoforms(
     assert found.of("P12931-2") == () and found.of("P1293") == () and found.length_of("Q") is None
 
 
+def test_a_name_that_could_mean_two_proteins_means_none(read):
+    found = read('Entry\tEntry Name\tRegion\nsp|P1|SAME\t\tREGION 1..5\nsp|P2|SAME\t\tREGION 7..9\n')
+    assert spans(found, "P1") == [("Region", 1, 5)] and spans(found, "P2") == [("Region", 7, 9)]
+    assert spans(found, "SAME") == []
+
+
 def test_a_plain_table_keeps_everything(read):
     found = read("protein,type,start,end,note,evidence,source\nP1,Active_site,5,5,n,e,s\nP1,mine,2,3,,,\n")
     assert found.of("P1")[0] == Region("P1", "Active site", 5, 5, "n", "e", "s")

@@ -78,6 +78,12 @@ def test_the_truth_is_better_than_random_and_its_opposite_is_not(measured):
     assert 0 < measured.mean_low[0] < measured.mean_score[0] < measured.mean_high[0]
 
 
+def test_a_mean_whose_interval_holds_zero_is_not_better_on_average(measured):
+    assert measured.better_on_average[0]
+    doubtful = replace(measured, mean_low=np.array([-0.01, -1.0]))
+    assert doubtful.corrected_mean_p_values[0] <= 0.05 and not doubtful.better_on_average[0]
+
+
 def test_a_score_is_the_area_between_a_curve_and_the_mean_of_random_ones(measured):
     area = np.trapezoid(measured.random_deletion[:, 0] - measured.deletion[:, 0], dx=1 / 20, axis=1)
     assert_allclose(measured.deletion_score[:, 0], area / measured.difference, rtol=1e-6)

@@ -156,6 +156,9 @@ def test_a_table_of_chosen_segments_gives_the_same_as_the_importances(esm2amp):
 def test_residues_are_compared_with_rotations_of_their_chain(esm2amp):
     residue_frame([("P1", "P2")], {"P1": 60, "P2": 40}, lambda row, side, i: 100 - i + side / 2).to_csv(
         "residue_gradients.csv", index=False)
+    written = pd.read_csv("residue_gradients.csv")
+    numbers = written["token"].str.removeprefix("A.residue").str.removeprefix("B.residue").astype(int)
+    assert (written["start"] == numbers).all() and (written["end"] == numbers).all()
     Path("short.csv").write_text("protein,type,start,end\nP1,Domain,1,5\n")
     code, out, _ = esm2amp("residue_gradients.csv", "--annotations", "short.csv", "-o", "out")
     coverage = pd.read_csv("out/coverage.csv")
@@ -170,6 +173,8 @@ def test_residues_are_compared_with_rotations_of_their_chain(esm2amp):
     summary = json.loads(Path("out/summary.json").read_text())
     assert summary["unit"] == "residue" and "rotated" in summary["chance"]["null"]
     assert set(pd.read_csv("out/hit_rates.csv")["rank"]) == {"mean"}
+    esm2amp("residue_gradients.csv", "--annotations", "short.csv", "--share", "0.001", "-o", "one")
+    assert pd.read_csv("one/coverage.csv")["token"].tolist() == ["B.residue1", "A.residue60"]  # at least one
 
 
 def test_tokens_without_place_are_left_out_and_the_signed_value_can_rank(esm2amp):
@@ -238,6 +243,7 @@ def twice(frame):
 @pytest.mark.parametrize("change, message", [
     (drop, "1 of 3 pairs are not complete"), (twice, "1 of 3 pairs are not complete"),
     (lambda f: f.assign(token=f["token"].str.replace("segment9", "segment12")), "3 of 3 pairs are not comp"),
+    (lambda f: f.assign(token=f["token"].str.replace("segment0", "segment12")), "3 of 3 pairs are not comp"),
     (lambda f: f.assign(token=f["token"].str.replace("A.segment9", "C.segment9")), "is no token"),
     (lambda f: f.assign(magnitude=f["magnitude"].where(f.index != 7, np.nan)), "1 rows have no number"),
     (lambda f: f.assign(magnitude=f["magnitude"].where(f.index != 7, np.inf)), "1 rows have no number"),

@@ -74,6 +74,21 @@ def test_tags_and_fusion_partners_belong_to_no_residue():
     assert "48 residues are not the protein's" in " ".join(fit.words())
 
 
+def test_a_tag_beside_residues_that_were_not_seen_is_not_taken_for_them():
+    fit = fitted("MSDK" + SEQUENCE, chain_lines("GLWQ" + SEQUENCE))
+    assert fit.positions.tolist() == [-1] * 4 + list(range(4, 44))
+    fit = fitted(SEQUENCE + "MSDK", chain_lines(SEQUENCE + "GLWQ"))
+    assert fit.positions.tolist() == list(range(40)) + [-1] * 4
+
+
+def test_a_stretch_that_differs_in_most_residues_is_none_of_the_proteins():
+    """Between two breaks, free to lie anywhere, it finds four residues that agree by chance."""
+    strange, gap = "RYWMKGAALHIVMN", "AAAAA"
+    seen = SEQUENCE + gap + strange + gap + SEQUENCE[::-1]
+    fit = fitted(SEQUENCE + LONG + SEQUENCE[::-1], chain_lines(seen, unseen={*range(40, 45), *range(59, 64)}))
+    assert fit.placed.tolist() == [True] * 40 + [False] * 14 + [True] * 40 and fit.identity == 1
+
+
 def test_point_mutations_are_named_as_people_write_them():
     fit = fitted(SEQUENCE, chain_lines(SEQUENCE[:9] + "W" + SEQUENCE[10:]))
     assert fit.differences() == ["R10W"] and fit.identity == pytest.approx(39 / 40)
@@ -124,6 +139,13 @@ def test_of_copies_those_are_taken_that_touch_and_another_can_be_chosen():
     with pytest.raises(StructureError, match="Chain B is not this protein") as told:
         place(found, pair, chosen=["B", ""])
     assert told.value.hint == "It is chain A, C."
+
+
+def test_a_copy_of_which_little_was_seen_does_not_take_the_place_of_a_whole_one_because_it_touches():
+    found = parsed(chain_lines(SEQUENCE, "A"), chain_lines(PARTNER, "B", y=90),
+                   chain_lines(SEQUENCE, "C", y=94, unseen=set(range(20))))
+    placed = place(found, [Protein("one", SEQUENCE), Protein("other", PARTNER)])
+    assert [fit.chain.name for fit in placed.fits] == ["A", "B"]
 
 
 def test_a_homodimer_gets_two_chains_and_a_monomer_one():

@@ -90,6 +90,13 @@ def test_the_scene_is_plain_and_leaves_a_number_out_at_a_break(placed):
     assert [look.get("style") for look in looks] == [None, None, "trace"]  # others: a thin line
 
 
+def test_a_chain_of_nothing_but_calphas_is_drawn_as_a_line():
+    trace = [line for line in chain_lines(SEQUENCE) if line[12:15].strip() == "CA"]
+    drawn, _ = paint(place(parsed(trace, "TER"), [Protein("one", SEQUENCE)]), CHAINS)
+    (look,) = [call[2]["cartoon"] for call in scene(drawn)["calls"] if call[0] == "setStyle"]
+    assert look["style"] == "trace"
+
+
 def test_a_notebook_draws_what_the_page_draws(placed, tmp_path):
     view = notebook_view(placed, CHAINS, chosen=["A.segment5"], mark_interface=True, static=tmp_path)
     drawn, _ = paint(placed, CHAINS, chosen=["A.segment5"], touching=placed.contacts())

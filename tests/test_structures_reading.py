@@ -65,6 +65,12 @@ def test_without_seqres_the_backbone_tells_where_residues_are_missing():
     assert len(chain.sequence) == 37 and not chain.is_complete and chain.breaks == (19,)
 
 
+def test_of_a_trace_of_calphas_their_distance_tells_where_residues_are_missing():
+    places = [3.8 * i for i in (0, 1, 2, 3, 4, 8, 9, 10, 11, 12)]
+    chain = parsed([atom("CA", "ALA", "A", i, (x, 0, 0)) for i, x in enumerate(places, 1)]).chains[0]
+    assert len(chain.residues) == 10 and chain.breaks == (4,)
+
+
 def test_a_seqres_of_another_protein_does_not_lead_astray():
     chain = parsed(seqres("W" * 30), chain_lines(SEQUENCE)).chains[0]
     assert [chain.sequence[residue.position] for residue in chain.residues] == list(SEQUENCE)

@@ -34,6 +34,7 @@ from esm2amp_core.surrogates.card import CARD, place_of, read_card, why_unusable
 from esm2amp_core.surrogates.forest_file import SCHEMA, load_forest, save_forest
 from esm2amp_core.surrogates.network import hidden_for
 from esm2amp_core.surrogates.surrogate import FOREST_FILE, load_surrogate
+from esm2amp_core.surrogates.tree_checks import check_tree
 from esm2amp_core.training.foresting import ForestSettings, grow
 
 
@@ -104,6 +105,20 @@ def test_trees_that_lead_astray_are_refused(file, change):
     rewrite(file, array=array)
     with pytest.raises(BundleError, match="Tree 1 of forest.skops was not opened"):
         load_forest(file, 6)
+
+
+def test_a_tree_whose_branches_meet_again_is_refused_though_all_else_is_sound():
+    """A chain of such nodes would have more ways through it than anybody can follow."""
+    nodes = np.zeros(4, NODE_DTYPE)
+    nodes["left_child"], nodes["right_child"] = [1, 2, -1, -1], [2, 3, -1, -1]
+    nodes["weighted_n_node_samples"] = nodes["n_node_samples"] = [3, 2, 1, 1]
+    state = {"max_depth": 2, "node_count": 4, "nodes": nodes, "values": np.full((4, 1, 2), 0.5)}
+    arguments = (6, np.array([2]), 1)
+    with pytest.raises(BundleError, match="two ways lead to one node"):
+        check_tree(arguments, state, 6, "It")
+    nodes["left_child"], nodes["right_child"] = [1, -1, -1, -1], [2, -1, -1, -1]
+    sound = {**state, "max_depth": 1, "node_count": 3, "nodes": nodes[:3], "values": state["values"][:3]}
+    check_tree(arguments, sound, 6, "It")
 
 
 VALUE_CHANGES = {
