@@ -305,8 +305,8 @@ def test_it_can_be_stopped():
 def test_the_coalition_goes_along_when_the_proteins_change_places(architecture, monkeypatch):
     """Asked as if order mattered, a classifier for which it does not says the same."""
     subject = make_subject(architecture)
-    pairs = make_pairs(subject, 1)
+    pairs = make_pairs(subject, 2)  # the second is of two proteins
     present = np.random.default_rng(0).random((40, 20)) < 0.5
-    symmetric = Game(subject, pairs, 0).values(present)
+    symmetric = Game(subject, pairs, 1).values(present)
     monkeypatch.setattr(type(subject.bundle.classifier), "is_symmetric", False)
-    assert_allclose(Game(subject, pairs, 0).values(present), symmetric, atol=1e-5)
+    assert_allclose(Game(subject, pairs, 1).values(present), symmetric, atol=1e-5)
