@@ -103,7 +103,8 @@ def _add_segments(
                 "colorscale": DIVERGING if signed else SEQUENTIAL, "cmin": -limit if signed else 0,
                 "cmax": limit, "line": {"color": FAINT, "width": 1}},
         customdata=[[token] for _, token, _ in own],
-        hovertext=[f"{hovers[i]}<br>{number_text(values[i], '+.3g' if signed else '.3g')}" for i, _, _ in own],
+        hovertext=[f"{hovers[i]}<br>{number_text(values[i], '+.3g' if signed else '.3g')}"
+                   for i, _, _ in own],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
     # Blocks may have any colour on either page: their numbers bring a ground of their own.
