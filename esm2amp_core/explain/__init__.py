@@ -1,7 +1,11 @@
 """Explainers: why a model gave a pair its score.
 
 `EXPLAINERS` names the code of every method of `explanations.METHODS`. A new one is a file here with a
-subclass of `base.Explainer`, a line there and a line below. Importing this package loads no torch.
+subclass of `base.Explainer`, a line there and a line below. `subject` is what they explain; `path` and
+`two_part_path` integrate gradients, `coalitions` and `shapley` leave tokens out, `second_model` is what the
+explainers of forests and dense networks share. `faithfulness`, `agreement`, `randomisation` and `controls`
+test what was said. `running.explain_table` does all of it, and `writing` writes it down. Importing this
+package loads no torch.
 """
 
 from __future__ import annotations

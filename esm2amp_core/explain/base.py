@@ -62,8 +62,8 @@ class ExplainSettings:
 class Explainer(ABC):
     """Says why a model gave pairs their scores.
 
-    The same input and settings give the same numbers, whichever pairs stand beside a pair. The model is
-    left as it was: no hook, no gradient, no changed weight.
+    The same input and settings give the same numbers, but for rounding whichever pairs stand beside a pair.
+    The model is left as it was: no hook, no gradient, no changed weight.
 
     Parameters
     ----------

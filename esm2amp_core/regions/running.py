@@ -13,14 +13,14 @@ from esm2amp_core.annotations.fitting import check_fit
 from esm2amp_core.annotations.region import ALL, AnnotationError, Annotations, check_types
 from esm2amp_core.errors import Issue, quoted
 from esm2amp_core.progress import Report, silent
-from esm2amp_core.region_files import REGION_COLUMNS
+from esm2amp_core.region_files import EVERY, REGION_COLUMNS, RESIDUE, SEGMENT
 from esm2amp_core.regions.coverage import POSITIONS, coverage, coverage_names, position_coverage
 from esm2amp_core.regions.enrichment import Enrichment, corrected, enrichment
-from esm2amp_core.regions.hit_rates import EVERY, THRESHOLDS, classes_of, hit_rates
+from esm2amp_core.regions.hit_rates import THRESHOLDS, classes_of, hit_rates
 from esm2amp_core.regions.important_units import ImportantUnits
 from esm2amp_core.regions.pair_tests import pair_tests
 from esm2amp_core.regions.selection import Selection
-from esm2amp_core.regions.units import RESIDUE, SEGMENT, Units
+from esm2amp_core.regions.units import Units
 
 N_SHUFFLINGS, N_RESAMPLES = 2_000, 1_000
 
