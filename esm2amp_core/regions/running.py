@@ -207,18 +207,16 @@ def _summary(
             "q_values": "Benjamini-Hochberg, over one table",
             "intervals": "95 %, for pairs that share proteins; none for fewer than 10 pairs",
         },
-        "notes": _notes(important, annotations, with_region),
+        "notes": _notes(important, with_region),
     }  # fmt: skip
 
 
-def _notes(important: ImportantUnits, annotations: Annotations, with_region: Sequence[str]) -> list[str]:
+def _notes(important: ImportantUnits, with_region: Sequence[str]) -> list[str]:
     n, units = len(important.pairs), important.units
-    notes = [
+    return [
         f"{ALL} is the union of the types. A pair counts whether its proteins have regions or not: "
         f"{len(with_region):,} of {len(units.names):,} proteins have one.",
         "Equal importances are told apart by their order: A before B, from the first residue to the last. "
         f"That decided in {int(important.ties.sum()):,} of {n:,} pairs.",
+        "Where annotations are silent, a region may still exist: nobody may have looked.",
     ]
-    if annotations.source != "UniProtKB":
-        notes.append("Where these annotations are silent, a region may still exist.")
-    return notes
