@@ -24,6 +24,7 @@ from esm2amp_core.operating import OperatingCurve
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.settings import Settings
 from pages.components.draft import Source, read_draft
+from pages.components.file_row import file_stem
 from pages.components.inputs import bare_name
 from pages.components.model_words import JobModel, is_weak, trust_words
 from pages.components.navigation import load_pages
@@ -221,3 +222,12 @@ def test_the_server_finds_its_application_and_has_loaded_the_pages():
     load_pages()
     parts = {f"pages.components.{path.stem}" for path in (ROOT / "pages" / "components").glob("*.py")}
     assert parts <= set(sys.modules)
+
+
+@pytest.mark.parametrize(
+    ("words", "stem"),
+    [("Why: P1 and P2", "Why_P1_and_P2"), ("../../etc/passwd", "etc_passwd"), ("名前 🧬", "名前"), ("???", "job"),
+     ("a" * 200, "a" * 80), (".hidden.", "hidden")],
+)  # fmt: skip
+def test_names_of_files_are_accepted_by_every_system(words, stem):
+    assert file_stem(words, otherwise="job") == stem

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,23 +14,16 @@ from esm2amp_core import exports
 from esm2amp_core.explanations import RESIDUES
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_reading import View
-
-MIMES = {"csv": "text/csv", "svg": "image/svg+xml", "png": "image/png"}
+from pages.components.file_row import file_buttons, file_stem
 
 
 def picture_files(
     view: View, name: str, table: Callable[[], pd.DataFrame],
     drawings: Mapping[str, Callable[[], bytes]] | None = None,
 ) -> None:  # fmt: skip
-    """The same small row under every picture: its numbers as CSV, itself as SVG and PNG."""
+    """The numbers of a picture as CSV, itself as SVG and PNG."""
     makers = {"csv": lambda: exports.delimited(table()), **(drawings or {})}
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        for suffix, make in makers.items():
-            st.download_button(
-                suffix.upper(), data=make, file_name=f"{stem_of(view)}_{name}.{suffix}", mime=MIMES[suffix],
-                on_click="ignore", icon=":material/download:", type="tertiary", key=f"file-{name}-{suffix}",
-                help=f"{'Numbers' if suffix == 'csv' else 'Picture, journal width,'} of “{_words(name)}”",
-            )  # fmt: skip
+    file_buttons(stem_of(view), name, makers)
 
 
 def caption_and_files(
@@ -82,10 +74,6 @@ def zipped(folder: Path, residues: Path | None = None) -> bytes:
 
 
 def stem_of(view: View) -> str:
-    """Begin of a file's name that every system accepts."""
+    """Begin of the names of files: both proteins', or which pairs are meant."""
     words = "_and_".join(view.pair.names) if view.is_pair else f"{view.chosen}_{view.job.id}"
-    return re.sub(r"[^\w.-]+", "_", words).strip("._-")[:80] or f"explanation_{view.job.id}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return file_stem(words, otherwise=f"explanation_{view.job.id}")

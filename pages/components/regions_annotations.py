@@ -8,8 +8,8 @@ import streamlit as st
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import RegionFolder
 from esm2amp_core.workspace import Workspace
+from pages.components.file_row import files_row
 from pages.components.navigation import REGIONS, open_job
-from pages.components.regions_files import files_row
 from pages.components.text import count, literal
 
 MOST_NAMED = 200

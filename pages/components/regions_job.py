@@ -18,7 +18,7 @@ from esm2amp_core.figures.region_numbers import (
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import EVERY, LOW, TOP, RegionFolder
 from pages.components.explain_drawings import drawings
-from pages.components.regions_files import files_row
+from pages.components.file_row import files_row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

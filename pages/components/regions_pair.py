@@ -23,9 +23,9 @@ from esm2amp_core.workspace import Workspace
 from pages.components.explain_drawings import drawings
 from pages.components.explain_selection import choose, chosen_tokens, clickable_chart
 from pages.components.explain_structure import choose_in_3d, importance_of
+from pages.components.file_row import files_row
 from pages.components.page import show_user_error
 from pages.components.regions_columns import percent_columns, show_tests, unit_columns
-from pages.components.regions_files import files_row
 from pages.components.regions_reading import PairView, open_pair
 from pages.components.structure_view import show_structure
 from pages.components.text import literal

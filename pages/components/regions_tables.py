@@ -8,8 +8,9 @@ import streamlit as st
 from esm2amp_core.figures.region_numbers import with_all
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import RegionFolder
+from pages.components.explain_downloads import zipped
+from pages.components.file_row import files_row, stem_of
 from pages.components.regions_columns import percent_columns, show_tests, unit_columns
-from pages.components.regions_files import all_files, files_row
 from pages.components.text import flatten
 
 MOST_SHOWN = 5_000
@@ -36,7 +37,11 @@ def show_coverage(job: Job, folder: RegionFolder) -> None:
 def show_settings(job: Job, folder: RegionFolder) -> None:
     """What a reader must know, every setting, and all files."""
     about = folder.summary
-    all_files(job, folder)
+    st.download_button(
+        "Download all tables (ZIP)", data=lambda: zipped(folder.folder), mime="application/zip",
+        file_name=f"{stem_of(job)}.zip", on_click="ignore", icon=":material/folder_zip:", key="file-all",
+        help="What `esm2amp regions` writes: every table as CSV, and summary.json, how all of it was made.",
+    )  # fmt: skip
     st.markdown("\n".join(f"- {note}" for note in about["notes"]))
     facts = {"inputs": about["inputs"], **about["settings"], **about["chance"],
              "classes": about["classes"], "pairs with equal importances": about["pairs_with_ties"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -13,6 +12,7 @@ from esm2amp_core.figures.histogram import score_histogram
 from esm2amp_core.jobs import Job
 from esm2amp_core.predictions import PredictionTable, precision_in_words
 from esm2amp_core.workspace import Workspace
+from pages.components.file_row import stem_of
 from pages.components.model_words import JobModel, is_weak, trust_words
 from pages.components.results import load_results, summarise
 from pages.components.text import count, literal, plain, when
@@ -94,18 +94,12 @@ def show_downloads(workspace: Workspace, job: Job) -> None:
             st.download_button(
                 f"Download {label}",
                 data=lambda write=write: write(load_results(workspace, job)),
-                file_name=f"{file_stem(job)}.{suffix}",
+                file_name=f"{stem_of(job)}.{suffix}",
                 mime=mime,
                 on_click="ignore",
                 icon=":material/download:",
                 key=f"download-{suffix}",
             )
-
-
-def file_stem(job: Job) -> str:
-    """The job's title as a file name that every system accepts."""
-    words = re.sub(r"[^\w.-]+", "_", job.title).strip("._-")[:80]
-    return words or f"esm2amp_{job.id}"
 
 
 def show_provenance(job: Job, model: JobModel) -> None:

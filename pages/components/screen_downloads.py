@@ -15,7 +15,7 @@ import streamlit as st
 from esm2amp_core import screen_files as names
 from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import ScreenFolder
-from pages.components.regions_files import stem_of
+from pages.components.file_row import stem_of
 from pages.components.text import count, flatten, literal
 
 MOST_PAIRS = 10_000_000

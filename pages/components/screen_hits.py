@@ -9,7 +9,7 @@ from esm2amp_core import exports
 from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.workspace import Workspace
-from pages.components.regions_files import XLSX, stem_of
+from pages.components.file_row import MIMES, stem_of
 from pages.components.screen_explain import offer_explanation
 from pages.components.screen_reading import sticky_of
 from pages.components.text import count
@@ -122,7 +122,7 @@ def _columns(order: str) -> dict[str, object]:
 def _offer_files(job: Job, table: pd.DataFrame, name: str) -> None:
     for suffix, mime, make in (
         ("csv", "text/csv", lambda: exports.delimited(table)),
-        ("xlsx", XLSX, lambda: exports.workbook(table, name.title())),
+        ("xlsx", MIMES["xlsx"], lambda: exports.workbook(table, name.title())),
     ):
         st.download_button(f"Download {suffix.upper()}", data=make, mime=mime, on_click="ignore",
                            file_name=f"{stem_of(job)}_{name}.{suffix}", icon=":material/download:",

@@ -13,7 +13,7 @@ from esm2amp_core.figures.screen_network import network
 from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import VIEW_EDGES, ScreenFolder
 from pages.components.explain_drawings import drawings
-from pages.components.regions_files import files_row
+from pages.components.file_row import files_row
 from pages.components.screen_reading import network_of, sticky_of
 from pages.components.text import count, literal
 
