@@ -16,11 +16,10 @@ from pages.components.job_status import show_status
 from pages.components.model_words import JobModel
 from pages.components.navigation import EXPLAIN, REGIONS, open_job, page_for
 from pages.components.page import show_user_error
+from pages.components.pair_choice import ROW, choose_from
 from pages.components.text import count, literal
 
-ROW, CHOOSER = "row", "explain-pair"
 WITH_ATTENTION = "starter_amps"
-MOST_LISTED = 1_000
 
 
 def choose_pair(folder: ExplanationFolder) -> int | str:
@@ -32,28 +31,16 @@ def choose_pair(folder: ExplanationFolder) -> int | str:
     asked = st.query_params.get(ROW, ALL)
     chosen: int | str = int(asked) if asked.isdecimal() else asked
     groups = groups_of(folder)
-    listed = [*groups, *rows[:MOST_LISTED]]
-    if chosen not in listed:
-        if chosen not in rows:
-            st.warning(f"Row {literal(asked, limit=20)} is not among the explained pairs; shown are all.")
-            chosen = ALL
-        else:
-            listed.append(chosen)
+    if chosen not in groups and chosen not in rows:
+        st.warning(f"Row {literal(asked, limit=20)} is not among the explained pairs; shown are all.")
+        chosen = ALL
     names = dict(zip(rows, zip(pairs["protein_a"], pairs["protein_b"], strict=True), strict=True))
-    st.session_state[CHOOSER] = chosen  # the address decides
-    st.selectbox(
-        "Pair", listed, key=CHOOSER, on_change=_picked,
-        format_func=lambda key: (f"{GROUPS[key]} (averages)" if key in GROUPS
-                                 else f"Row {key}: {names[key][0]} and {names[key][1]}"),
+    choose_from(
+        rows, chosen, groups=list(groups), key="explain-pair",
+        words=lambda key: (f"{GROUPS[key]} (averages)" if key in GROUPS
+                           else f"Row {key}: {names[key][0]} and {names[key][1]}"),
     )  # fmt: skip
-    if len(rows) > MOST_LISTED:
-        st.caption(f"The first {MOST_LISTED:,} of {len(rows):,} pairs are listed; the address reaches the "
-                   "others by their row.")
     return chosen
-
-
-def _picked() -> None:
-    st.query_params[ROW] = str(st.session_state[CHOOSER])
 
 
 def show_score(view: View, threshold: float | None) -> None:

@@ -24,6 +24,7 @@ from pages.components.explain_selection import show_selection
 from pages.components.explain_structure import show_in_3d
 from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
+from pages.components.tabs import show_tabs
 
 FIRST = 3
 
@@ -42,12 +43,7 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
         if view.is_pair:
             show_tracks(view, unfaithful)
         show_selection(view)
-        sections = sections_of(workspace, view, unfaithful)
-        tabs = st.tabs(list(sections), key="explain-section", on_change="rerun")
-        for tab, show in zip(tabs, sections.values(), strict=True):
-            if tab.open:
-                with tab:
-                    show()
+        show_tabs(sections_of(workspace, view, unfaithful), key="explain-section")
 
 
 def sections_of(

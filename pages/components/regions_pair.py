@@ -25,6 +25,7 @@ from pages.components.explain_selection import choose, chosen_tokens, clickable_
 from pages.components.explain_structure import choose_in_3d, importance_of
 from pages.components.file_row import files_row
 from pages.components.page import show_user_error
+from pages.components.pair_choice import ROW, choose_from
 from pages.components.regions_columns import percent_columns, show_tests, unit_columns
 from pages.components.regions_reading import PairView, open_pair
 from pages.components.structure_view import show_structure
@@ -33,8 +34,7 @@ from pages.components.text import literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROW, CHOOSER, SEGMENT = "row", "regions-pair", "regions-segment"
-MOST_LISTED = 1_000
+SEGMENT = "regions-segment"
 
 
 def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
@@ -63,18 +63,8 @@ def _choose(folder: RegionFolder) -> int:
     chosen = int(asked) if asked.isdecimal() and int(asked) in names else rows[0]
     if asked and str(chosen) != asked:
         st.warning(f"Row {literal(asked, limit=20)} is not among the analysed pairs; shown is row {chosen}.")
-    listed = rows[:MOST_LISTED] if chosen in rows[:MOST_LISTED] else [*rows[:MOST_LISTED], chosen]
-    st.session_state[CHOOSER] = chosen  # the address decides
-    if len(rows) > 1:
-        st.selectbox("Pair", listed, key=CHOOSER, on_change=_picked, format_func=names.get)
-    if len(rows) > MOST_LISTED:
-        st.caption(f"The first {MOST_LISTED:,} of {len(rows):,} pairs are listed; the address reaches the "
-                   "others by their row.")
+    choose_from(rows, chosen, words=names.get, key="regions-pair")
     return chosen
-
-
-def _picked() -> None:
-    st.query_params[ROW] = str(st.session_state[CHOOSER])
 
 
 def _choose_segment(pair: PairTokens) -> None:

@@ -18,6 +18,7 @@ from pages.components.regions_job import MORE_THAN_CHANCE, show_enrichment, show
 from pages.components.regions_pair import show_pair
 from pages.components.regions_reading import open_analysis
 from pages.components.regions_tables import show_coverage, show_settings
+from pages.components.tabs import show_tabs
 from pages.components.text import count, literal
 
 
@@ -37,12 +38,7 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         if unknown := folder.summary["annotations"]["proteins_unknown"]:
             st.info(f"{len(unknown):,} of {count(folder.summary['n_proteins'], 'protein')} are not in the "
                     "annotations and count as having no region; the tab “Annotations” names them.")
-        sections = _sections(workspace, job, folder)
-        tabs = st.tabs(list(sections), key="regions-section", on_change="rerun")
-        for tab, show in zip(tabs, sections.values(), strict=True):
-            if tab.open:
-                with tab:
-                    show()
+        show_tabs(_sections(workspace, job, folder), key="regions-section")
 
 
 def _sections(workspace: Workspace, job: Job, folder: RegionFolder) -> dict[str, Callable[[], None]]:

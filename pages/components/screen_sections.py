@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from esm2amp_core.screen_files import ScreenFolder
@@ -15,6 +13,7 @@ from pages.components.screen_downloads import show_files
 from pages.components.screen_hits import show_hits
 from pages.components.screen_pictures import show_background, show_histogram, show_network
 from pages.components.screen_reading import open_screen, sticky_of
+from pages.components.tabs import show_tabs
 from pages.components.text import count, literal
 
 MOST_NOTES = 200
@@ -41,18 +40,13 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         _show_summary(screen)
         show_meaning(model_of(workspace, job))
         _show_notes(screen.summary["notes"])
-        sections: dict[str, Callable[[], None]] = {
+        show_tabs({
             "Best hits": lambda: show_hits(workspace, job, screen),
             "Network": lambda: show_network(job, screen),
             "All scores": lambda: show_histogram(job, screen),
             "Proteins": lambda: show_background(job, screen),
             "Files and settings": lambda: show_files(job, screen),
-        }
-        tabs = st.tabs(list(sections), key="screen-section", on_change="rerun")
-        for tab, show in zip(tabs, sections.values(), strict=True):
-            if tab.open:
-                with tab:
-                    show()
+        }, key="screen-section")  # fmt: skip
 
 
 def _show_notes(notes: list[str]) -> None:
