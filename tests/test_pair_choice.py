@@ -8,7 +8,8 @@ def page():
 
     from pages.components.pair_choice import ROW, choose_from
 
-    choose_from(range(1, 1201), int(st.query_params.get(ROW, "1")), words=lambda row: f"Row {row}", key="pair")
+    row = int(st.query_params.get(ROW, "1"))
+    choose_from(range(1, 1201), row, words=lambda row: f"Row {row}", key="pair")
 
 
 def opened(row: str) -> AppTest:
