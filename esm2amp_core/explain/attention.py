@@ -35,14 +35,15 @@ class Attention(Explainer):
     @torch.inference_mode()
     def explain(self, pairs: PairFeatures, report: Report = silent) -> Explanation:
         """See `Explainer.explain`."""
-        found = []
+        values = np.empty(0)
         for start in range(0, len(pairs), AT_ONCE):
             report("Reading attention", start, len(pairs))
             tokens = pairs.tokens(slice(start, start + AT_ONCE)).to(self.subject.device)
-            weights = self.subject.bundle.classifier(tokens).attention
-            found.append(torch.stack(weights, dim=1).cpu().numpy())  # (n, layers, H, 2T, 2T)
+            weights = torch.stack(self.subject.bundle.classifier(tokens).attention, dim=1)
+            if not start:  # room for all at once: of many pairs, a list of parts would be there twice
+                values = np.empty((len(pairs), *weights.shape[1:]), np.float32)
+            values[start : start + AT_ONCE] = weights.cpu().numpy()  # (n, layers, H, 2T, 2T)
         report("Reading attention", len(pairs), len(pairs))
-        values = np.concatenate(found)
         N, layers, heads, _, _ = values.shape
         received = values.mean(axis=(1, 2, 3), dtype=np.float64)  # (N, 2T)
         axes = (self.pair_axis(pairs), Axis("layers", tuple(range(1, layers + 1))),
