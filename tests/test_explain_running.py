@@ -238,6 +238,22 @@ def test_the_report_of_residues_alone_is_of_the_pair_that_was_asked_for(workspac
     assert ExplanationFolder(tmp_path / "out").arrays("agreement")["rows"].tolist() == [1]
 
 
+def test_every_test_of_the_explanations_is_a_table_too(workspace, tmp_path):
+    settings = ExplainSettings(random_orders=20)
+    for n, name in ((1, "one"), (2, "two")):
+        explain_table(Predictor.load("starter"), table(n), tmp_path / name, methods=["attention"],
+                      settings=settings)
+    one, two = ({path.stem for path in (tmp_path / name).glob("*.csv")} for name in ("one", "two"))
+    assert two == {"pairs", "attention", "faithfulness", "faithfulness_scores", "faithfulness_means",
+                   "agreement", "randomisation"}  # fmt: skip
+    assert one - two == {"controls", "controls_tokens"}  # decoys are those of a single pair
+    scores = pd.read_csv(tmp_path / "two" / "faithfulness_scores.csv")
+    found = ExplanationFolder(tmp_path / "two").arrays("faithfulness")
+    assert_allclose(scores["p_value"], found["p_values"].ravel())
+    tokens = pd.read_csv(tmp_path / "one" / "controls_tokens.csv")
+    assert len(tokens) == 4 * 20 and tokens["p_value"].between(1 / 26, 1).all()
+
+
 def test_methods_that_take_long_per_pair_are_not_used_unless_asked_for():
     assert [method for method in METHODS if method not in suitable_methods(1)] == ["residue_gradients"]
     assert suitable_methods(10) == suitable_methods(1)

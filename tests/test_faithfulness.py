@@ -223,6 +223,10 @@ def test_tables_hold_every_number_in_its_place(measured):
     line = scores[(scores["row"] == 5) & (scores["method"] == "integrated_gradients")].iloc[0]
     assert line["p_value_holm"] == max(measured.p_values[5, 1], min(1, 2 * measured.p_values[5].min()))
     assert line["score"] == measured.score[5, 1] and line["random_high"] == measured.random_score[5, 1]
+    means = measured.means().set_index("method").loc["token_shapley"]
+    assert means["score"] == measured.mean_score[0] and means["score_low"] == measured.mean_low[0]
+    assert means["p_value_holm"] == measured.corrected_mean_p_values[0] and means["better_than_random"]
+    assert means["share_better"] == measured.share_better[0] == 1
     line = frame.query("row == 3 and method == 'token_shapley' and curve == 'insertion'").iloc[7]
     assert line["tokens_changed"] == 7 and line["logit"] == measured.insertion[3, 0, 7]
     assert line["random_high"] == measured.random_insertion[3, 2, 7]

@@ -75,7 +75,8 @@ def write_explanations(
             next_file()
             np.savez_compressed(part / f"{name}.npz", **test.to_arrays())
             next_file()
-            (part / f"{name}.csv").write_bytes(exports.delimited(test.frame()))
+            for ending, frame in test.frames().items():
+                (part / f"{name}{ending}.csv").write_bytes(exports.delimited(frame))
         if proteins is not None:
             next_file()
             (part / REPORT_PAGE).write_bytes(write_report(ExplanationFolder(part), proteins))

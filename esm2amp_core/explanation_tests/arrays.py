@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import ClassVar, Self
@@ -12,7 +13,7 @@ import pandas as pd
 FORMAT = 2
 
 
-class Arrays:
+class Arrays(ABC):
     """A dataclass of arrays, names and numbers that becomes an ``.npz`` and is read from one.
 
     Attributes
@@ -32,6 +33,14 @@ class Arrays:
                 for letter, length in zip(letters, shape, strict=True)
             ):
                 raise ValueError(f"{type(self).__name__}: {name} has shape {shape}, not {letters} {lengths}.")
+
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """What was found, as a table for people."""
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """All tables for people, by what the names of their files end with."""
+        return {"": self.frame()}
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Contents of an ``.npz``."""

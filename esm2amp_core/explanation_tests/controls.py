@@ -68,6 +68,10 @@ class Controls(Arrays):
                      {"logit": self.null_logits, "probability": self.null_probabilities})
         return pd.concat([own, null], ignore_index=True)
 
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """See `Arrays.frames`: every control's score, and what stands out of them by segment."""
+        return {"": self.frame(), "_tokens": self.token_frame()}
+
     def token_frame(self) -> pd.DataFrame:
         """One line per method, kind of control and token."""
         frame = long_frame({"method": self.methods, "kind": self.kinds, "token": self.tokens},

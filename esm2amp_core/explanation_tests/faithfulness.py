@@ -99,6 +99,19 @@ class Faithfulness(Arrays):
         """`mean_p_values` corrected for the number of methods (Holm): ndarray, shape=(M,)."""
         return holm(self.mean_p_values)
 
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """See `Arrays.frames`: the curves, the scores of each pair, and the means of each method."""
+        return {"": self.frame(), "_scores": self.scores(), "_means": self.means()}
+
+    def means(self) -> pd.DataFrame:
+        """One line per method: what its scores are over all pairs."""
+        return pd.DataFrame({
+            "method": self.methods, "score": self.mean_score, "score_low": self.mean_low,
+            "score_high": self.mean_high, "p_value": self.mean_p_values,
+            "p_value_holm": self.corrected_mean_p_values, "better_than_random": self.better_on_average,
+            "share_better": self.share_better, "share_low": self.share_low, "share_high": self.share_high,
+        })  # fmt: skip
+
     def scores(self) -> pd.DataFrame:
         """One line per pair and method."""
         columns = ("deletion_score", "insertion_score", "score", "p_values", "corrected_p_values")
