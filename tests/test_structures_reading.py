@@ -55,7 +55,7 @@ def test_selenomethionine_is_methionine_and_a_modified_residue_its_parent():
 def test_residues_that_were_not_seen_are_known_from_seqres():
     unseen = {0, 1, 2, 20, 21, 22, 39}
     chain = parsed(seqres(SEQUENCE), chain_lines(SEQUENCE, unseen=unseen)).chains[0]
-    assert chain.sequence == SEQUENCE and chain.is_complete and chain.n_unseen == 7
+    assert chain.sequence == SEQUENCE and chain.is_complete and len(chain.residues) == 33
     assert [residue.position for residue in chain.residues] == [i for i in range(40) if i not in unseen]
     assert chain.breaks == (19,)
 

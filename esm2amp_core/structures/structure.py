@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -74,11 +73,6 @@ class Chain:
     elements: tuple[str, ...]
     residue_of_atom: np.ndarray
     b_factors: np.ndarray
-
-    @cached_property
-    def n_unseen(self) -> int:
-        """Residues of the sequence without coordinates, as far as the file tells."""
-        return len(self.sequence) - len(self.residues)
 
 
 @dataclass(frozen=True)
