@@ -101,7 +101,7 @@ def test_waters_ligands_hydrogens_and_dna_are_no_residues():
     lines = chain_lines("A" * 12)
     found = parsed(lines[:4], atom("H", "ALA", "A", 1, (0, 0, 1)), lines[4:], dna, "TER", others)
     (chain,) = found.chains
-    assert len(chain.residues) == 12 and set(chain.elements) == {"N", "C", "O"}
+    assert len(chain.residues) == 12 and set(chain.atom_names) == {"N", "CA", "C", "O"}
     assert "1 × chain without amino acids" in " ".join(found.notes) and "1 × water" in " ".join(found.notes)
 
 

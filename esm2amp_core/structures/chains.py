@@ -39,12 +39,11 @@ def read_chain(
     seen = list(polymer.first_conformer())
     letters = [_letter(residue.name, parents.get((name, str(residue.seqid)), "")) for residue in seen]
     positions, sequence = _in_full(seen, letters, full)
-    names, elements, owners, coordinates, b_factors = [], [], [], [], []
+    names, owners, coordinates, b_factors = [], [], [], []
     for i, residue in enumerate(seen):
         own = []
         for atom in residue.first_conformer():
             names.append(atom.name)
-            elements.append(atom.element.name)
             owners.append(i)
             coordinates.append(atom.pos.tolist())
             own.append(atom.b_iso)
@@ -59,7 +58,7 @@ def read_chain(
         for residue, letter, position in zip(seen, letters, positions, strict=True)
     )
     return Chain(name, sequence, len(full) == len(sequence), breaks, residues, places, tuple(names),
-                 tuple(elements), np.array(owners, dtype=np.int64), np.array(b_factors))
+                 np.array(owners, dtype=np.int64), np.array(b_factors))
 
 
 def _letter(name: str, parent: str) -> str:

@@ -56,7 +56,7 @@ class Chain:
     residues : tuple of Residue, length=R
     coordinates : ndarray, dtype=float64, shape=(N, 3)
         In Å.
-    atom_names, elements : tuple of str, length=N
+    atom_names : tuple of str, length=N
     residue_of_atom : ndarray, dtype=int64, shape=(N,)
         Index into `residues`.
     b_factors : ndarray, dtype=float64, shape=(R,)
@@ -70,7 +70,6 @@ class Chain:
     residues: tuple[Residue, ...]
     coordinates: np.ndarray
     atom_names: tuple[str, ...]
-    elements: tuple[str, ...]
     residue_of_atom: np.ndarray
     b_factors: np.ndarray
 
