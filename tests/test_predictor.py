@@ -16,6 +16,7 @@ from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.errors import BundleError, Issue, Severity
 from esm2amp_core.features import pool_protein
 from esm2amp_core.pairs import PairTable
+from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Cancelled
 from esm2amp_core.selfcheck import run_self_check
@@ -258,3 +259,14 @@ def test_bfloat16_is_taken_when_asked_for_and_says_what_it_moves(amps, monkeypat
     assert found.how_computed == {"device": "cpu", "precision": "bfloat16",
                                   "precision_shift": found.precision_shift}  # fmt: skip
     assert amps.how_computed == {"device": "cpu", "precision": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"precision": "bfloat16", "precision_shift": 0.001234},
+      {"precision": "bfloat16, which moves the model's self-check by at most 0.0012 in probability"}),
+     ({"precision": "float32", "device": "cpu"}, {"precision": "float32", "device": "cpu"}),
+     ({"precision": "bfloat16", "precision_shift": "odd"}, {"precision": "bfloat16"}), ({}, {})],
+)  # fmt: skip
+def test_a_precision_is_told_with_what_it_moves(facts, words):
+    assert precision_in_words(facts) == words
