@@ -8,7 +8,9 @@ import torch
 from model_samples import ATTENTIVE, build, every_architecture
 from test_bundle import manifest_for
 
+from esm2amp_core.bundles import EncoderRef
 from esm2amp_core.features import FEATURE_SETS
+from esm2amp_core.models.amp import Amps
 from esm2amp_core.models.bundle import ModelBundle
 
 N_PROTEINS, N_PAIRS = 23, 150
@@ -71,6 +73,27 @@ def test_bfloat16_moves_no_probability_by_more_than_a_hundredth(name):
     probabilities = [bundle.probabilities(scorer.score(*some_pairs())[0]) for scorer in (exact, rounded)]
     np.testing.assert_allclose(*probabilities, atol=1e-2)
     assert np.abs(probabilities[0] - probabilities[1]).max() > 0
+
+
+def test_what_rounding_took_from_the_weights_is_given_back(monkeypatch):
+    torch.manual_seed(0)
+    classifier = Amps(width=256, feedforward=512, hidden1=64, hidden2=32).eval().requires_grad_(False)
+    encoder = EncoderRef(id="any", width=256)
+    manifest = replace(manifest_for("amps"), sizes=classifier.sizes, encoder=encoder)
+    bundle = ModelBundle.in_memory(manifest, classifier)
+    draw = np.random.default_rng(0)  # as pooled states are: all tokens have something in common
+    features = sum(draw.normal(size=shape) for shape in ((256,), (40, 1, 256), (40, 10, 256)))
+    features, (first, second) = (0.3 * features).astype(np.float32), draw.integers(0, 40, (2, 192))
+
+    def shifts():
+        exact, rounded = (bundle.scorer(features, precision=name).score(first, second)[0]
+                          for name in ("float32", "bfloat16"))  # fmt: skip
+        return np.abs(bundle.probabilities(rounded) - bundle.probabilities(exact))
+
+    corrected = shifts()
+    monkeypatch.setattr("esm2amp_core.models.pair_transformer._Map.lost", lambda self, tokens: None)
+    assert corrected.max() < 1e-3
+    assert corrected.mean() < 0.7 * shifts().mean()
 
 
 def test_what_is_kept_of_proteins_has_a_limit_and_changes_no_score(monkeypatch):

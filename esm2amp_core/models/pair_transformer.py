@@ -5,7 +5,9 @@ The mean over tokens is linear, so the last layer's second linear map follows it
 Nobody asks for the weights of attention here. What is added up over the layers stays float32.
 
 In bfloat16 the rounding of a weight shifts all tokens alike, and the mean over tokens keeps what they have in
-common. So what rounding took from the weights is multiplied with the mean token, one row per pair, and added.
+common. So what rounding took from the weights is multiplied with the mean token, one row per pair, and added:
+before the result is rounded, or to something that is not. What attention adds hardly differs from token to
+token, nor does its rounding: its mean is float32. So are the first layer's projections, up to their end.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from esm2amp_core.models.pairwise import Known
 from esm2amp_core.models.transformer import EncoderLayer, TransformerEncoder
 
 _BLOCK_ROWS = 128
-"""Tokens normalised together on a processor: they stay in its cache from the sum to the norm."""
+"""Tokens summed or normalised together on a processor: they stay in its cache from one step to the next."""
 
 
 class PairTransformer:
@@ -37,42 +39,39 @@ class PairTransformer:
     """
 
     def __init__(self, encoder: TransformerEncoder, head: nn.Module, dtype: torch.dtype) -> None:
+        first = encoder.layers[0]
+        self._first_norm, self._dtype = first.norm1, dtype
+        self._first = linear(first.self_attn.in_proj_weight, first.self_attn.in_proj_bias, torch.float32)
         self._layers = [_Layer(layer, dtype) for layer in encoder.layers]
-        self._last, self._head, self._dtype = encoder.layers[-1].linear2, head, dtype
+        self._last, self._head = encoder.layers[-1].linear2, head
 
     def per_protein(self, tokens: Tensor) -> Known:
         """Queries, keys and values of the first layer, (N, T, 3D)."""
-        N, T, D = tokens.shape
-        layer = self._layers[0]
-        return (layer.project(self._normed(layer.norm1, tokens)).view(N, T, 3 * D),)
+        return (self._first(self._first_norm(tokens)).to(self._dtype),)
 
     def on_pairs(self, first: Known, second: Known) -> Tensor:
         """Logits (B,) from tokens (B, T, D) and first projections (B, T, 3D) of both proteins."""
-        tokens, projected = (torch.cat(sides, dim=1) for sides in zip(first, second, strict=True))
-        B, T, D = tokens.shape                                                            # T of both
-        states, added = tokens, None
+        states, projected = (torch.cat(sides, dim=1) for sides in zip(first, second, strict=True))
+        lost, added = None, ()                                                            # T of both
         for number, layer in enumerate(self._layers):
             if number:
-                projected = layer.project(self._normed(layer.norm1, states, added))       # (BT, 3D)
-            added = layer.mix(layer.attend(projected.view(B, T, 3 * D)))                  # (B, T, D)
-            hidden = layer.widen(self._normed(layer.norm2, states, added)).view(B, T, -1)  # (B, T, F)
-            added = layer.narrow(hidden) if number + 1 < len(self._layers) else None
-        pooled = states.mean(dim=1) + self._last(hidden.mean(dim=1, dtype=torch.float32))
+                normed = self._normed(layer.norm1, states, added)                         # (B, T, D)
+                projected, lost = layer.project(normed), layer.project.lost(normed)       # (B, T, 3D)
+            added = layer.attend(projected, lost)                                         # (B, T, D)
+            hidden = layer.widen(self._normed(layer.norm2, states, added))                # (B, T, F)
+            added = layer.narrow(hidden) if number + 1 < len(self._layers) else ()
+        pooled = states.mean(dim=1) + self._last(_means(hidden))
         return self._head(pooled).squeeze(-1)
 
-    def _normed(
-        self, norm: nn.LayerNorm, states: Tensor, added: tuple[Tensor, ...] | None = None
-    ) -> Tensor:
-        """Add to the states (B, T, D) in place, and normalise the sum: (BT, D), ready for a product."""
-        B, T, D = states.shape
-        normed = torch.empty((B, T, D), dtype=self._dtype, device=states.device)
-        block = max(_BLOCK_ROWS // T, 1) if states.device.type == "cpu" else B
-        for start in range(0, B, block):
-            pairs = slice(start, start + block)
-            for part in added or ():
+    def _normed(self, norm: nn.LayerNorm, states: Tensor, added: tuple[Tensor, ...]) -> Tensor:
+        """Add to the states (B, T, D) in place, and normalise the sum: (B, T, D), ready for a product."""
+        normed = torch.empty(states.shape, dtype=self._dtype, device=states.device)
+        how = norm.normalized_shape, norm.weight, norm.bias, norm.eps
+        for pairs in _blocks(states):
+            for part in added:
                 states[pairs] += part[pairs]
-            normed[pairs] = F.layer_norm(states[pairs], (D,), norm.weight, norm.bias, norm.eps)
-        return normed.view(B * T, D)
+            normed[pairs] = F.layer_norm(states[pairs], *how)
+        return normed
 
 
 class _Layer:
@@ -81,38 +80,84 @@ class _Layer:
     def __init__(self, layer: EncoderLayer, dtype: torch.dtype) -> None:
         attention = layer.self_attn
         self.norm1, self.norm2, self._heads = layer.norm1, layer.norm2, attention.heads
-        self.project = linear(attention.in_proj_weight, attention.in_proj_bias, dtype)
-        self.mix = _Summand(attention.out_proj, dtype)
-        self.widen = linear(layer.linear1.weight, layer.linear1.bias, dtype, "relu")
-        self.narrow = _Summand(layer.linear2, dtype)
+        self.project = _Map(attention.in_proj_weight, attention.in_proj_bias, dtype)
+        self._mix_mean = attention.out_proj if dtype != torch.float32 else None
+        self._mix = _Map(attention.out_proj.weight, attention.out_proj.bias, dtype)
+        self._widen = _Map(layer.linear1.weight, layer.linear1.bias, dtype)
+        self._narrow = _Map(layer.linear2.weight, layer.linear2.bias, dtype)
 
-    def attend(self, projected: Tensor) -> Tensor:
-        """Attended tokens (B, T, D), heads side by side, from (B, T, 3D)."""
+    def attend(self, projected: Tensor, lost: Tensor | None) -> tuple[Tensor, ...]:
+        """Summands of the states, (B, T, D) and where there is rounding (B, 1, D).
+
+        Given queries, keys and values (B, T, 3D) and what rounding took from them, (B, 1, 3D).
+        """
         B, T, D3 = projected.shape
         D, H = D3 // 3, self._heads
-        split = projected.view(B, T, 3, H, D // H).permute(2, 0, 3, 1, 4)                 # (3, B, H, T, D/H)
-        if projected.device.type != "cpu":
-            return F.scaled_dot_product_attention(*split).transpose(1, 2).reshape(B, T, D)
-        # So few tokens are faster as plain products, once the heads lie one behind the other.
-        query, key, value = split.contiguous().view(3, B * H, T, D // H)
-        scores = torch.bmm(query, key.transpose(1, 2)).float().mul_(1 / math.sqrt(D // H))
-        mixed = torch.bmm(scores.softmax(dim=-1).to(value.dtype), value)                  # (BH, T, D/H)
-        return mixed.view(B, H, T, D // H).transpose(1, 2).reshape(B, T, D)
+        query, key, value = _by_head(projected, H)                                        # (BH, T, D/H)
+        scores = torch.bmm(query, key.transpose(1, 2)).float()                            # (BH, T, T)
+        if lost is not None:
+            lost_query, _, lost_value = _by_head(lost, H)                                 # (BH, 1, D/H)
+            # What the keys lost moves all scores of a query alike, and no weight.
+            scores += torch.bmm(lost_query, key.transpose(1, 2))
+        weights = scores.mul_(1 / math.sqrt(D // H)).softmax(dim=-1)
+        mixed = torch.bmm(weights.to(value.dtype), value)
+        mixed = self._mix(mixed.view(B, H, T, D // H).transpose(1, 2).reshape(B, T, D))
+        if self._mix_mean is None:
+            return (mixed,)
+        mean = torch.bmm(weights.mean(dim=1, keepdim=True), value.float())
+        if lost is not None:  # weights sum to 1: each token lacks what the values lost
+            mean += lost_value
+        return mixed, (self._mix_mean(mean.view(B, D)) - _means(mixed))[:, None]
+
+    def widen(self, x: Tensor) -> Tensor:
+        """Hidden units (B, T, F) of tokens (B, T, D)."""
+        return self._widen(x, self._widen.lost(x)).relu_()
+
+    def narrow(self, hidden: Tensor) -> tuple[Tensor, ...]:
+        """Summands of the states, as of `attend`, given hidden units (B, T, F)."""
+        rest = self._narrow.lost(hidden)
+        return (self._narrow(hidden),) if rest is None else (self._narrow(hidden), rest)
 
 
-class _Summand:
-    """A linear map added to the states: per token, and what rounding took from it per pair."""
+class _Map:
+    """A linear map in one number format, and what rounding took from it."""
 
-    def __init__(self, layer: nn.Linear, dtype: torch.dtype) -> None:
-        self._map, self._rest = linear(layer.weight, layer.bias, dtype), None
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
+        self._map, self._rest = linear(weight, bias, dtype), None
         if dtype != torch.float32:
-            lost = [whole - whole.to(dtype).float() for whole in (layer.weight, layer.bias)]
-            self._rest = linear(*lost, dtype)
+            self._rest = linear(*(whole - whole.to(dtype).float() for whole in (weight, bias)), dtype)
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Summands (B, T, D) and, where there is rounding, (B, 1, D) of x (B, T, K)."""
+    def __call__(self, x: Tensor, summand: Tensor | None = None) -> Tensor:
+        """The map (B, T, M) of x (B, T, K); a summand (B, 1, M) is added before the sum is rounded."""
         B, T, K = x.shape
-        mapped = self._map(x.view(B * T, K)).view(B, T, -1)
-        if self._rest is None:
-            return (mapped,)
-        return mapped, self._rest(x.mean(dim=1)).view(B, 1, -1)
+        if summand is not None:
+            summand = summand.expand(B, T, -1).reshape(B * T, -1)
+        return self._map(x.reshape(B * T, K), summand).view(B, T, -1)
+
+    def lost(self, x: Tensor) -> Tensor | None:
+        """What the mean of the mapped tokens of x (B, T, K) lacks, (B, 1, M); None in float32."""
+        return None if self._rest is None else self._rest(x.sum(dim=1) / x.shape[1])[:, None]
+
+
+def _by_head(projected: Tensor, heads: int) -> Tensor:
+    """Queries, keys and values (3, BH, T, D/H) of (B, T, 3D): the heads one behind the other."""
+    B, T, D3 = projected.shape
+    width = D3 // 3 // heads
+    split = projected.view(B, T, 3, heads, width).permute(2, 0, 3, 1, 4)
+    return split.reshape(3, B * heads, T, width)
+
+
+def _means(tokens: Tensor) -> Tensor:
+    """Mean of each pair's tokens, (B, K), summed in float32."""
+    B, _, K = tokens.shape
+    means = torch.empty((B, K), dtype=torch.float32, device=tokens.device)
+    for pairs in _blocks(tokens):
+        torch.mean(tokens[pairs], dim=1, dtype=torch.float32, out=means[pairs])
+    return means
+
+
+def _blocks(tokens: Tensor) -> list[slice]:
+    """Pairs of (B, T, K) in stretches that a processor keeps in its cache; elsewhere all at once."""
+    B, T, _ = tokens.shape
+    size = max(_BLOCK_ROWS // T, 1) if tokens.device.type == "cpu" else B
+    return [slice(start, start + size) for start in range(0, B, size)]
