@@ -15,7 +15,7 @@ from esm2amp_core.errors import Issue, UserError
 from esm2amp_core.settings import Settings
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import ensure_declared
-from pages.components.text import literal
+from pages.components.text import count, literal
 
 logger = logging.getLogger("esm2amp.pages")
 
@@ -74,7 +74,7 @@ def show_user_error(error: UserError) -> None:
     """Message, hint, and every single problem behind a fold."""
     st.error(f"{literal(error.message)}\n\n{literal(error.hint)}".strip())
     if error.details:
-        with st.expander(f"{len(error.details):,} details", expanded=len(error.details) <= 10):
+        with st.expander(count(len(error.details), "detail"), expanded=len(error.details) <= 10):
             st.dataframe(pd.DataFrame([_detail_row(detail) for detail in error.details]), hide_index=True)
 
 
