@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esm2amp_core.number_text import number_text
 from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.reports import Interval, OperatingPoint, Report
 
@@ -108,11 +109,10 @@ def interval_words(interval: Interval, digits: int = 3) -> str:
 
 
 def difference_words(interval: Interval, digits: int = 3) -> str:
-    """The same with signs: ``+0.026 (+0.011 to +0.041)``."""
-    value = f"{interval.value:+.{digits}f}"
-    if not interval.is_known:
-        return value
-    return f"{value} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"
+    """The same with signs: ``+0.026 (−0.011 to +0.063)``."""
+    form = f"+.{digits}f"
+    value, low, high = (number_text(number, form) for number in (interval.value, interval.low, interval.high))
+    return f"{value} ({low} to {high})" if interval.is_known else value
 
 
 def verdict(report: Report) -> list[str]:

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "explanation_files": {"errors", "features", "sequences", "explanations", "files"},
     "report_checks": {"json_records"},
     "reports": {"errors", "report_checks"},
-    "report_words": {"predictions", "reports"},
+    "report_words": {"number_text", "predictions", "reports"},
     "region_files": {"errors", "files", "annotations"},
     "screen_files": {"errors", "files"},
     "screen_options": {"errors", "background", "bundles", "screen_plan"},

@@ -95,7 +95,8 @@ def run_screen(
         write_outputs(
             store, plan, usable, threshold=bundle.manifest.threshold, top=options.top,
             top_partners=options.top_partners, report=report, reference=by_reference,
-            facts={"kind": identity["kind"], "model": identity["model"], "n_reference": n_reference},
+            facts={"kind": identity["kind"], "n_reference": n_reference,
+                   "model": predictor.how_computed | identity["model"]},
         )  # fmt: skip
     return ScreenFolder(folder)
 

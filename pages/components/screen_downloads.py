@@ -14,6 +14,7 @@ import streamlit as st
 
 from esm2amp_core import screen_files as names
 from esm2amp_core.jobs import Job
+from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.screen_files import ScreenFolder
 from pages.components.file_row import stem_of
 from pages.components.text import count, flatten, literal
@@ -48,7 +49,8 @@ def show_files(job: Job, screen: ScreenFolder) -> None:
         with st.expander(f"{count(len(screen.left_out), 'record')} not scored under its own name"):
             st.dataframe(screen.left_out.head(SHOWN_LEFT_OUT), hide_index=True,
                          alt="Records that were left out")
-    facts = flatten({key: value for key, value in screen.summary.items() if key not in ("notes", "format")})
+    facts = {key: value for key, value in screen.summary.items() if key not in ("notes", "format")}
+    facts = flatten(facts | {"model": precision_in_words(facts["model"])})
     with st.expander("How these numbers were made"):
         st.dataframe(pd.DataFrame({"What": ["job", *facts], "Value": [job.id, *facts.values()]}),
                      hide_index=True, alt="Provenance")
