@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -128,6 +129,13 @@ def test_baits_that_hold_the_library_are_not_all_against_all(predictor, tmp_path
     made = run_screen(predictor, read_screen(library, bait), tmp_path / "s")
     assert made.summary["n_baits"] == made.summary["n_proteins"] == 4 and made.summary["n_pairs"] == 5
     assert screen.is_all_vs_all and not made.is_all_vs_all
+
+
+def test_the_shift_of_a_rounded_precision_is_told(home, proteins, screen, tmp_path):
+    rounded = Predictor.load("starter", settings=replace(home, precision="bfloat16"), cache=None)
+    told = run_screen(rounded, proteins, tmp_path / "screen", options=OPTIONS).summary["model"]
+    assert told["precision"] == "bfloat16" and told["precision_shift"] == rounded.precision_shift > 0
+    assert "precision_shift" not in screen.summary["model"]
 
 
 def test_the_network_is_graphml_with_every_hit(screen):
