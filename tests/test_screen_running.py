@@ -151,6 +151,26 @@ def test_the_network_is_graphml_with_every_hit(screen):
     assert set(zip(table["source"], table["target"], strict=True)) == found
 
 
+def test_the_network_has_no_value_where_a_hit_is_in_one_ranking_only(predictor, everything, tmp_path):
+    made = run_screen(predictor, everything, tmp_path / "s", options=replace(OPTIONS, top=3))
+    assert made.hits[["rank_by_score", "rank_by_z"]].isna().any().all()
+    root = ElementTree.parse(made.folder / "network.graphml").getroot()
+    as_declared = {"long": int, "double": float, "string": str}
+    keys = {key.get("id"): (key.get("attr.name"), as_declared[key.get("attr.type")])
+            for key in root.findall(f"{{{NAMESPACE}}}key")}  # fmt: skip
+    read = []
+    for edge in root.iter(f"{{{NAMESPACE}}}edge"):
+        values = {}
+        for data in edge:
+            name, kind = keys[data.get("key")]
+            values[name] = kind(data.text)
+        read.append(values)
+    for values, hit in zip(read, made.hits.to_dict("records"), strict=True):
+        assert values == {name: hit[name] for name in values}
+        assert {name for name in ("rank_by_score", "rank_by_z") if name in values} == {
+            name for name in ("rank_by_score", "rank_by_z") if hit[name] == hit[name]}
+
+
 def test_all_scores_can_be_had_as_one_file(screen, tmp_path):
     whole = whole_table(screen)
     screen.write_parquet(tmp_path / "all.parquet")

@@ -51,5 +51,5 @@ def _declare(root: ElementTree.Element, what: str, frame: pd.DataFrame) -> dict[
 def _describe(element: ElementTree.Element, keys: dict[str, str], values: dict) -> None:
     for name, key in keys.items():
         value = values[name]
-        if not (value is pd.NA or value != value):
+        if not pd.isna(value):
             ElementTree.SubElement(element, "data", key=key).text = _NOT_XML.sub("\ufffd", str(value))
