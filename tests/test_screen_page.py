@@ -300,5 +300,12 @@ def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):
     assert HOSTILE in app.run().title[0].value.replace("\\", "").replace("\u2060", "")
 
 
+@pytest.mark.parametrize("page", ["screen", "regions"])
+def test_an_address_with_an_empty_job_is_that_of_a_new_one(workspace, job, page):
+    app = visit(page, job="")
+    assert not app.error and "job" not in app.query_params
+    assert app.title[0].value == visit(page).title[0].value
+
+
 def test_a_job_of_another_page_leads_there(workspace):
     assert "There is no job" in visit("screen", job="nonsense").error[0].value

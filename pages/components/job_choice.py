@@ -23,9 +23,14 @@ NOTHING_YET = {
 def choose_job(workspace: Workspace, page: str = navigation.RESULTS) -> Job:
     """The job in the address; without one, the newest of the page, whose id is then written there.
 
+    A page that is not in `KINDS` asks only where the address has a ``job``; an empty one leads to its form.
+
     Where there is no such job, says so, offers ways on, and ends the page.
     """
     job_id = st.query_params.get("job", "")
+    if not job_id and page not in KINDS:  # a page that begins with a form of its own
+        del st.query_params["job"]
+        st.rerun()
     if not job_id:
         newest = workspace.jobs.list(owner=workspace.settings.owner, kind=KINDS[page], limit=1)
         if not newest:
