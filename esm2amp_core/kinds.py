@@ -181,7 +181,7 @@ class ScreenParams(Params):
     n_residues: int = 0
     n_kept_pairs: int = 0
     with_self: bool = False
-    top: int = 1_000
+    top: int = 2_000
     top_partners: int = 20
 
 

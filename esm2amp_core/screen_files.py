@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -164,6 +165,11 @@ class ScreenFolder:
         by : {"rank_by_score", "rank_by_z"}
         """
         return self.hits.dropna(subset=by).sort_values(by).head(limit).reset_index(drop=True)
+
+    def is_called(self, pairs: pd.DataFrame) -> pd.Series:
+        """Which lines of `hits` or `partners` reach the model's threshold: Series, dtype=bool."""
+        # Compared in the precision of the scores, as all pairs were when they were counted.
+        return pairs["probability"].astype("float32") >= np.float32(self.summary["threshold"])
 
     def part_path(self, part: dict[str, Any]) -> Path:
         """Where a part of the manifest lies."""

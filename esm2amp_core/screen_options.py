@@ -35,7 +35,7 @@ class ScreenOptions:
     """
 
     with_self: bool = False
-    top: int = 1_000
+    top: int = 2_000
     top_partners: int = 20
     reference: int = 100
     block_pairs: int = 100_000

@@ -249,7 +249,7 @@ class Workspace:
 
     def submit_screen(
         self, library: bytes, bait: bytes = b"", *, library_name: str = "library.fasta",
-        bait_name: str = "bait.fasta", with_self: bool = False, top: int = 1_000, top_partners: int = 20,
+        bait_name: str = "bait.fasta", with_self: bool = False, top: int = 2_000, top_partners: int = 20,
         bundle: str = "", title: str = "", device: str = "", precision: str = "",
     ) -> Job:  # fmt: skip
         """The job that scores baits with a library: queued now, or the one that did or does the same.

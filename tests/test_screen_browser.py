@@ -79,7 +79,7 @@ def test_from_pasted_proteins_to_a_file_of_hits(address, page):
 
     page.get_by_role("textbox", name="Find a protein").fill("L11")
     page.get_by_role("textbox", name="Find a protein").press("Enter")
-    expect(page.get_by_text("2 of 50 hits match")).to_be_visible()
+    expect(page.get_by_text("2 of 50 best pairs match")).to_be_visible()
     file = downloaded(page, page.get_by_role("button", name="Download CSV"))
     hits = pd.read_csv(file.path(), keep_default_na=False, encoding="utf-8-sig")
     assert len(hits) == 50 and HOSTILE in set(hits["protein_b"])
@@ -87,7 +87,7 @@ def test_from_pasted_proteins_to_a_file_of_hits(address, page):
 
     click_until(page.get_by_role("tab", name="Network"),
                 page.locator(".js-plotly-plot .scatterlayer .point").first)
-    edges = page.get_by_role("slider", name="Hits shown")
+    edges = page.get_by_role("slider", name="Pairs shown")
     expect(edges).to_have_value("20")
     edges.focus()
     edges.press("End")

@@ -132,7 +132,7 @@ def test_a_network_names_its_nodes_literally_and_fades_what_is_sticky():
     texts = [text for trace in drawn.data for text in [*(trace.text or ()), *(trace.hovertext or ())]]
     assert HOSTILE not in "".join(texts) and "&lt;b&gt;x&lt;/b&gt;" in "".join(texts)
     assert [trace.name for trace in drawn.data if trace.name] == [
-        "hit of a sticky protein", "hit", "proteins", "sticky: scores high with everything"]
+        "pair of a sticky protein", "pair", "proteins", "sticky: scores high with everything"]
     assert "nan" not in "".join(texts)
 
 
@@ -141,6 +141,32 @@ def test_a_protein_with_itself_is_drawn():
     edges = hits([("l0", "l0")])
     placed = place_hits(edges, about, pd.Series([False], index=["l0"]))
     assert len(network(placed, edges, about).data) and placed.places.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("roles", [("bait and library", "library"), ("bait", "bait and library", "library")])
+def test_a_bait_is_drawn_as_one_also_where_it_is_in_the_library(roles):
+    about = pd.concat([proteins(np.zeros(50 if role == "library" else 1), role) for role in roles],
+                      ignore_index=True)
+    about["protein"] = about["role"] + about["protein"]
+    baits, library = ([name for name, role in zip(about["protein"], about["role"], strict=True)
+                       if (role == "library") == wanted] for wanted in (False, True))
+    edges = hits([*((bait, library[0]) for bait in baits), *zip(library, library[1:], strict=False)])
+    nobody = pd.Series(False, index=about["protein"])
+    placed = place_hits(edges, about, nobody)
+    assert set(placed.names[placed.is_bait]) == set(baits)
+    assert placed.is_named[placed.is_bait].all() and not placed.is_named.all()
+    for drawn in (network(placed, edges, about), background_plot(about, nobody)):
+        symbols = {trace.name: (trace.marker.symbol, len(trace.x)) for trace in drawn.data
+                   if trace.name in ("baits", "library")}  # fmt: skip
+        assert symbols == {"baits": ("square", len(baits)), "library": ("circle", len(library))}
+
+
+def test_where_all_meet_all_nobody_is_a_bait():
+    about = proteins(np.zeros(3), "bait and library")
+    nobody = pd.Series(False, index=about["protein"])
+    placed = place_hits(hits([("b0", "b1"), ("b1", "b2")]), about, nobody)
+    assert not placed.is_bait.any()
+    assert [trace.name for trace in background_plot(about, nobody).data] == ["proteins"]
 
 
 @pytest.mark.parametrize("by", ["spread", "rank"])

@@ -22,7 +22,7 @@ from pages.components import screen_downloads
 from pages.components.screen_inputs import ALL
 
 HOSTILE = "<img/src=x/onerror=alert(1)>**b**$x$"
-TABS = ["Best hits", "Network", "All scores", "Proteins", "Files and settings"]
+TABS = ["Best pairs", "Network", "All scores", "Proteins", "Files and settings"]
 
 
 def fasta(proteins):
@@ -159,7 +159,7 @@ def test_the_time_counts_pairs_with_reference_proteins_and_residues(workspace, m
 def test_the_numbers_are_those_of_the_screen(workspace, job):
     app, summary = at(job), folder_of(workspace, job).summary
     assert metrics(app)["Pairs scored"] == "60" and metrics(app)["Baits × library"] == "2 × 30"
-    assert metrics(app)["Called interacting"].startswith(f"{summary['n_called']} (")
+    assert metrics(app)["Called interacting"] == f"{summary['n_called']:,}"
     assert "standard deviations" in words(app) and "sticky" in words(app)
 
 
@@ -187,12 +187,12 @@ def test_hits_are_found_by_part_of_a_name(workspace, job):
 
 def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):
     app = at(job)
-    assert button(app, "Explain the selected hits").disabled
+    assert button(app, "Explain the selected pairs").disabled
     best = app.dataframe[0].value.iloc[[0, 2]].reset_index(drop=True)
     key = f"hits-{job.id}-Highest probability"
     app.session_state[key] = {"selection": {"rows": [0, 2], "columns": [], "cells": []}}
     sound(app.run())
-    button(app, "Explain 2 hits").click()
+    button(app, "Explain 2 pairs").click()
     sound(app.run())
     (explained,), (scored,) = workspace.jobs.list(kind=EXPLAIN), workspace.jobs.list(kind=PREDICT)
     assert app.query_params["job"] == explained.id and explained.params["source"] == scored.id
@@ -218,6 +218,18 @@ def test_the_network_has_as_many_hits_as_asked_for(workspace, job):
     sound(app.run())
     figure = app.get("plotly_chart")[0]
     assert str(figure.proto).count("probability 0.") == 7
+
+
+def test_best_pairs_below_the_threshold_are_not_told_as_hits(workspace, job):
+    screened = folder_of(workspace, job)
+    n_called = int((screened.hits["probability"] >= screened.summary["threshold"]).sum())
+    assert screened.summary["n_called"] == n_called  # all 60 pairs are among the best
+    assert f"{n_called} of the 60 best pairs" in words(at(job)) and "called interacting" in words(at(job))
+    app = at(job, "Network")
+    app.slider[0].set_value(1)
+    told = words(sound(app.run()))
+    assert "of the 1 pair shown" in told and "A square is a bait" in told
+    assert "A square" not in words(at(screen(workspace, fasta(LIBRARY)), "Network"))
 
 
 def test_a_protein_is_marked_by_part_of_its_name(workspace, job):

@@ -28,7 +28,7 @@ def screen(
         bool, typer.Option("--self", help="Also score a protein with itself, where it is bait and library.")
     ] = False,
     bundle: Annotated[str, typer.Option(help="Name of an installed model, or its folder.")] = "",
-    top: Annotated[int, typer.Option(help="Best pairs in hits.csv: so many by score, so many by z.")] = 1_000,
+    top: Annotated[int, typer.Option(help="Best pairs in hits.csv: so many by score, so many by z.")] = 2_000,
     top_partners: Annotated[int, typer.Option(help="Best partners of each bait in partners.csv.")] = 20,
     reference: Annotated[
         int, typer.Option(help="Training proteins to judge proteins with too few partners by; 0: none.")

@@ -8,11 +8,8 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
 from esm2amp_core.figures.screen_network import LIBRARY
-from esm2amp_core.figures.screen_numbers import met
+from esm2amp_core.figures.screen_numbers import find_baits, met
 
-ROLES = {"library": ("circle", LIBRARY), "bait and library": ("circle", LIBRARY),
-         "bait": ("square", POSITIVE)}  # fmt: skip
-"""Symbol and colour, in the order in which they are drawn: the few last, and so on top."""
 MOST_POINTS = 20_000
 SPREAD, RANK = "spread", "rank"
 
@@ -41,10 +38,14 @@ def background_plot(
     if by == SPREAD:
         known = known.dropna(subset="sd_logit")
     x, y = ("mean_logit", "sd_logit") if by == SPREAD else ("rank", "mean_logit")
+    is_bait = find_baits(proteins)
+    of_bait = is_bait.reindex(known["protein"]).to_numpy()
     figure = go.Figure()
-    for role, (symbol, colour) in ROLES.items():
-        of_role = known[(known["role"] == role) & ~known["sticky"]]
-        _add_points(figure, of_role, x, y, name=_role_words(role), symbol=symbol, colour=colour)
+    others = "library" if is_bait.any() else "proteins"
+    # The few last, and so on top.
+    for name, which, symbol, colour in ((others, ~of_bait, "circle", LIBRARY),
+                                        ("baits", of_bait, "square", POSITIVE)):
+        _add_points(figure, known[which & ~known["sticky"]], x, y, name=name, symbol=symbol, colour=colour)
     _add_points(figure, known[known["sticky"]], x, y, name="sticky: scores high with everything",
                 symbol="diamond", colour=NEGATIVE)
     for line in known[known["protein"] == marked].to_dict("records"):
@@ -73,12 +74,8 @@ def _add_points(
         )  # fmt: skip
 
 
-def _role_words(role: str) -> str:
-    return {"bait": "baits", "library": "library"}.get(role, "proteins that are bait and library")
-
-
 def _words(protein: dict) -> str:
     spread = "" if np.isnan(protein["sd_logit"]) else f", spread {protein['sd_logit']:.2f}"
     return (f"<b>{picture_text(protein['protein'])}</b> ({protein['role']})<br>mean logit "
             f"{protein['mean_logit']:+.2f}{spread}<br>called interacting with {protein['share_called']:.1%} "
-            f"of {met(protein)}<br>{protein['n_hits']:,.0f} of the best hits")
+            f"of {met(protein)}<br>{protein['n_hits']:,.0f} of the best pairs")

@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
 from esm2amp_core.figures.screen_layout import lay_out
-from esm2amp_core.figures.screen_numbers import met
+from esm2amp_core.figures.screen_numbers import find_baits, met
 
 NAMED = 40
-"""Nodes with their names written beside them: all, or those with most edges."""
+"""Nodes with their names written beside them: all, or the baits first and then those with most edges."""
 LARGEST = 40
 """Edges from which a node is drawn no larger."""
 EDGE, EDGE_STICKY, LIBRARY = "rgba(110,125,140,0.75)", "rgba(150,160,170,0.3)", "#7d8a96"
@@ -31,7 +31,7 @@ class Network(NamedTuple):
         Of each edge, numbers of nodes.
     degree : ndarray, dtype=int64, shape=(N,)
     is_bait, is_sticky, is_named : ndarray, dtype=bool, shape=(N,)
-        Baits that are not in the library; `find_sticky`; those whose names are written.
+        `find_baits`; `find_sticky`; those whose names are written.
     """
 
     names: np.ndarray
@@ -44,7 +44,7 @@ class Network(NamedTuple):
 
     @property
     def is_other(self) -> np.ndarray:
-        """Neither only bait nor sticky: ndarray, dtype=bool, shape=(N,)."""
+        """Neither bait nor sticky: ndarray, dtype=bool, shape=(N,)."""
         return ~self.is_bait & ~self.is_sticky
 
     @property
@@ -70,11 +70,11 @@ def place_hits(edges: pd.DataFrame, proteins: pd.DataFrame, sticky: pd.Series) -
     ends = np.column_stack([number[edges[side]].to_numpy() for side in ("protein_a", "protein_b")])
     degree = np.bincount(ends.ravel(), minlength=len(names))
     is_named = np.zeros(len(names), bool)
-    is_named[np.argsort(-degree, kind="stable")[:NAMED]] = True
+    is_bait = find_baits(proteins).reindex(names, fill_value=False).to_numpy()
+    is_named[np.lexsort((-degree, ~is_bait))[:NAMED]] = True
     return Network(
         names, lay_out(len(names), ends), ends, degree,
-        is_bait=(proteins.set_index("protein")["role"].reindex(names) == "bait").to_numpy(),
-        is_sticky=sticky.reindex(names, fill_value=False).to_numpy(), is_named=is_named,
+        is_bait=is_bait, is_sticky=sticky.reindex(names, fill_value=False).to_numpy(), is_named=is_named,
     )  # fmt: skip
 
 
@@ -88,8 +88,8 @@ def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.F
         Those it was laid out from.
     """
     figure = go.Figure()
-    for which, colour, name in ((drawn.touches_sticky, EDGE_STICKY, "hit of a sticky protein"),
-                                (~drawn.touches_sticky, EDGE, "hit")):
+    for which, colour, name in ((drawn.touches_sticky, EDGE_STICKY, "pair of a sticky protein"),
+                                (~drawn.touches_sticky, EDGE, "pair")):
         if which.any():
             _add_edges(figure, drawn.places[drawn.ends[which]], colour, name)
     _add_hover(figure, drawn, edges)
@@ -147,7 +147,7 @@ def _node_words(name: str, degree: int, about: pd.Series) -> str:
     share = "" if np.isnan(about["share_called"]) else (
         f"<br>called interacting with {about['share_called']:.1%} of {met(about)}")
     return (f"<b>{picture_text(name)}</b> ({about['role']}, {about['length']:,.0f} residues)<br>"
-            f"{degree:,} of the hits shown{share}")
+            f"{degree:,} of the pairs shown{share}")
 
 
 def _edge_words(hit: dict) -> str:

@@ -46,6 +46,24 @@ def find_sticky(proteins: pd.DataFrame, fewest_partners: int) -> pd.Series:
     return high.reindex(proteins.index, fill_value=False).set_axis(proteins["protein"])
 
 
+def find_baits(proteins: pd.DataFrame) -> pd.Series:
+    """Baits, also those that are in the library; nobody where every protein meets every other one.
+
+    Parameters
+    ----------
+    proteins : DataFrame
+        `screen_files.PROTEIN_COLUMNS`, all of a screen.
+
+    Returns
+    -------
+    Series, dtype=bool
+        By protein.
+    """
+    role = proteins["role"]
+    is_bait = (role != "library") & bool((role != "bait and library").any())
+    return is_bait.set_axis(proteins["protein"])
+
+
 def met(protein: Mapping[str, Any]) -> str:
     """With whom the scores behind a protein's mean are, in words: ``100 reference proteins``."""
     kind = "reference proteins" if protein["background"] == BY_REFERENCE else "partners"

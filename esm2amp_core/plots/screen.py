@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from esm2amp_core.figures.screen_network import Network
-from esm2amp_core.figures.screen_numbers import score_bars
+from esm2amp_core.figures.screen_numbers import find_baits, score_bars
 from esm2amp_core.plots.paper import (
     AGAINST,
     DOUBLE_MM,
@@ -63,7 +63,7 @@ def background(
     x, y = ("rank", "mean_logit") if by == "rank" else ("mean_logit", "sd_logit")
     figure = new_figure(width_mm, 65)
     axes = figure.subplots()
-    is_bait = (known["role"] == "bait").to_numpy()
+    is_bait = find_baits(proteins).reindex(known["protein"]).to_numpy()
     for name, which, colour, marker in (("library" if is_bait.any() else "proteins", ~is_sticky & ~is_bait,
                                          NOT_CALLED, "o"), ("baits", ~is_sticky & is_bait, FOR, "s"),
                                         ("sticky", is_sticky, AGAINST, "D")):

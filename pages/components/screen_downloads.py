@@ -22,12 +22,12 @@ from pages.components.text import count, flatten, literal
 MOST_PAIRS = 10_000_000
 """Of more, a browser would be handed some hundred megabytes from this program's memory."""
 TABLES = {
-    names.HITS: "best hits, by probability and by z", names.PARTNERS: "best partners of each protein",
-    names.PROTEINS: "each protein with its mean, spread and number of hits",
+    names.HITS: "best pairs, by probability and by z", names.PARTNERS: "best partners of each protein",
+    names.PROTEINS: "each protein with its mean, spread and number of best pairs",
     names.HISTOGRAM: "histogram of all scores", names.LEFT_OUT: "records that were not scored, and why",
-    names.GRAPHML: "network of the hits for Cytoscape and Gephi (GraphML)",
-    names.EDGES: "network of the hits for Cytoscape: edges (TSV)",
-    names.NODES: "network of the hits for Cytoscape: nodes (TSV)",
+    names.GRAPHML: "network of the best pairs for Cytoscape and Gephi (GraphML)",
+    names.EDGES: "network of the best pairs for Cytoscape: edges (TSV)",
+    names.NODES: "network of the best pairs for Cytoscape: nodes (TSV)",
 }  # fmt: skip
 SHOWN_LEFT_OUT = 1_000
 

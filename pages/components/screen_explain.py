@@ -20,14 +20,14 @@ MOST_EXPLAINED = 200
 def offer_explanation(workspace: Workspace, job: Job, hits: pd.DataFrame) -> None:
     """Buttons that explain the chosen hits, or show them on the Results page."""
     n_hits = len(hits)
-    words = (f"At most {MOST_EXPLAINED} hits are explained at once." if n_hits > MOST_EXPLAINED else
+    words = (f"At most {MOST_EXPLAINED} pairs are explained at once." if n_hits > MOST_EXPLAINED else
              "Which segments of the proteins made the score, by several methods.")
     with st.container(horizontal=True):
-        explain = st.button(f"Explain {count(n_hits, 'hit')}" if n_hits else "Explain the selected hits",
+        explain = st.button(f"Explain {count(n_hits, 'pair')}" if n_hits else "Explain the selected pairs",
                             type="primary", icon=":material/lightbulb:", help=words,
                             disabled=not 0 < n_hits <= MOST_EXPLAINED)
         results = st.button("Open as results", icon=":material/table:", disabled=not n_hits,
-                            help="The selected hits as a job of their own on the Results page: sequences, "
+                            help="The selected pairs as a job of their own on the Results page: sequences, "
                             "how near the proteins are to the training data, expected precision.")
     if explain or results:
         try:
@@ -49,7 +49,7 @@ def _predict(workspace: Workspace, job: Job, hits: pd.DataFrame) -> Job:
     })  # fmt: skip
     pairs = PairTable(frame, _proteins(workspace, job, {*frame["protein_a"], *frame["protein_b"]}))
     how = {name: str(job.params[name]) for name in ("bundle", "device", "precision")}
-    return workspace.submit_prediction(pairs, title=f"Hits of {job.title}", **how)
+    return workspace.submit_prediction(pairs, title=f"Best pairs of {job.title}", **how)
 
 
 def _proteins(workspace: Workspace, job: Job, names: set[str]) -> dict:

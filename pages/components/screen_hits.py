@@ -1,4 +1,4 @@
-"""The table of a screen's best hits."""
+"""The table of a screen's best pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.workspace import Workspace
 from pages.components.file_row import MIMES, stem_of
 from pages.components.screen_explain import offer_explanation
-from pages.components.screen_reading import sticky_of
+from pages.components.screen_reading import called_words, sticky_of
 from pages.components.text import count
 
 SCORE, Z, PARTNERS = "Highest probability", "Highest z", "Best partners of each"
@@ -29,11 +29,11 @@ def show_hits(workspace: Workspace, job: Job, screen: ScreenFolder) -> None:
     find, hide = st.columns([2, 3], vertical_alignment="bottom")
     name = find.text_input("Find a protein", key="screen-protein", placeholder="part of an id",
                            icon=":material/search:")
-    hidden = bool(sticky_of(screen).any()) and hide.toggle("Hide hits of sticky proteins",
+    hidden = bool(sticky_of(screen).any()) and hide.toggle("Hide pairs of sticky proteins",
                                                            key="screen-sticky")
     hits = _partners(screen) if order == PARTNERS else _hits(screen, RANKS[order])
     shown = _matching(hits, name.strip(), hide_sticky=hidden)
-    _show_count(len(shown), len(hits), order)
+    _show_count(screen, shown, len(hits), order)
     shown = shown.head(SHOWN_ROWS)
     selected = _show_table(shown, order, key=f"hits-{job.id}-{order}")
     chosen = shown.iloc[[row for row in selected if row < len(shown)]]
@@ -71,13 +71,13 @@ def _matching(hits: pd.DataFrame, name: str, *, hide_sticky: bool) -> pd.DataFra
     return hits[keep].reset_index(drop=True)
 
 
-def _show_count(n_matching: int, n_all: int, order: str) -> None:
-    what = "partner" if order == PARTNERS else "hit"
-    matching = f"{n_matching:,} of {count(n_all, what)} match."
-    words = f"{count(n_all, what)}." if n_matching == n_all else matching
-    more = f" The first {SHOWN_ROWS:,} are shown." if n_matching > SHOWN_ROWS else ""
-    st.caption(f"{words}{more} Select rows to explain them. All pairs, not only the best, are under “Files "
-               "and settings”.")
+def _show_count(screen: ScreenFolder, shown: pd.DataFrame, n_all: int, order: str) -> None:
+    one, many = ("best partner", "best partners") if order == PARTNERS else ("best pair", "best pairs")
+    matching = "" if len(shown) == n_all else f"{len(shown):,} of {count(n_all, one)} match. "
+    called = called_words(screen, shown, one, many) if len(shown) else ""
+    more = f" The first {SHOWN_ROWS:,} are shown." if len(shown) > SHOWN_ROWS else ""
+    st.caption(f"{matching}{called}{more} Select rows to explain them. All pairs, not only the best, are "
+               "under “Files and settings”.")
 
 
 def _show_table(hits: pd.DataFrame, order: str, *, key: str) -> list[int]:
@@ -92,7 +92,7 @@ def _show_table(hits: pd.DataFrame, order: str, *, key: str) -> list[int]:
     event = st.dataframe(
         hits[columns], key=key, hide_index=True, on_select="rerun", selection_mode="multi-row",
         height=min(38 + 35 * max(len(hits), 1), 528), placeholder="–", column_config=_columns(order),
-        alt="Best hits of the screen",
+        alt="Best pairs of the screen",
     )  # fmt: skip
     return event["selection"]["rows"]
 

@@ -14,7 +14,7 @@ from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import VIEW_EDGES, ScreenFolder
 from pages.components.explain_drawings import drawings
 from pages.components.file_row import files_row
-from pages.components.screen_reading import network_of, sticky_of
+from pages.components.screen_reading import called_words, network_of, sticky_of
 from pages.components.text import count, literal
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def on_paper(name: str, *args: object, **options: object) -> dict[str, Callable[
 def show_histogram(job: Job, screen: ScreenFolder) -> None:
     """All pairs by probability."""
     log_counts = st.toggle("Logarithmic axis of pairs", value=True, key="screen-log",
-                           help="A few hits among very many pairs cannot be seen otherwise.")
+                           help="A few high scores among very many pairs cannot be seen otherwise.")
     threshold = screen.summary["threshold"]
     st.plotly_chart(screen_histogram(screen.histogram, threshold=threshold, log_counts=log_counts),
                     key="screen-histogram", config=STILL, alt="Histogram of the scores of all pairs")
@@ -54,7 +54,7 @@ def show_histogram(job: Job, screen: ScreenFolder) -> None:
 def show_network(job: Job, screen: ScreenFolder) -> None:
     """The best hits as nodes and edges."""
     by, how_many = st.columns([1, 2], vertical_alignment="bottom", gap="medium")
-    rank = by.segmented_control("Hits with the", list(ORDERS), default="rank_by_score", required=True,
+    rank = by.segmented_control("Pairs with the", list(ORDERS), default="rank_by_score", required=True,
                                 format_func=ORDERS.get, key="screen-network-by")
     n_hits = int(screen.hits[rank].notna().sum())
     if not n_hits:
@@ -62,16 +62,24 @@ def show_network(job: Job, screen: ScreenFolder) -> None:
                 "proteins.")
         return
     most = min(n_hits, VIEW_EDGES)
-    # A fifth of the hits at first: with all of a small screen, everything would be tied to everything.
+    # A fifth of the pairs at first: with all of a small screen, everything would be tied to everything.
     first = min(FIRST_EDGES, max(most // 5, min(most, FEWEST_EDGES)))
-    n_edges = most if most == 1 else how_many.slider("Hits shown", 1, most, first, key=f"screen-edges-{rank}")
+    n_edges = (most if most == 1 else
+               how_many.slider("Pairs shown", 1, most, first, key=f"screen-edges-{rank}"))
     drawn, edges = network_of(screen, n_edges, rank), screen.edges(n_edges, by=rank)
     st.plotly_chart(network(drawn, edges, screen.proteins), key="screen-network", config=MOVING,
-                    alt="Network of the best hits")
+                    alt="Network of the best pairs")
     files_row(job, "network_hits", lambda: edges, on_paper("network", drawn),
-              "A square is a bait, a circle a protein of the library; larger ones have more of the hits. "
+              f"{called_words(screen, edges, 'pair shown', 'pairs shown')} {_symbol_words(screen)} "
               "Drag to move, scroll to zoom, point at a node or at the middle of a line. For Cytoscape, take "
               "GraphML or TSV under “Files and settings”.")
+
+
+def _symbol_words(screen: ScreenFolder) -> str:
+    larger = "larger ones have more of the pairs shown."
+    if screen.is_all_vs_all:
+        return f"A circle is a protein; {larger}"
+    return f"A square is a bait, also one that is in the library, a circle another protein of it; {larger}"
 
 
 def show_background(job: Job, screen: ScreenFolder) -> None:
@@ -118,6 +126,6 @@ def show_background(job: Job, screen: ScreenFolder) -> None:
             "sd_logit": column.NumberColumn("Spread", format="%.2f",
                                             help="Standard deviation of its logits."),
             "share_called": column.NumberColumn("Called interacting", format="percent"),
-            "n_hits": column.NumberColumn("Among the hits", help="In how many of the best hits it is."),
+            "n_hits": column.NumberColumn("Among the best", help="In how many of the best pairs it is."),
         },
     )  # fmt: skip

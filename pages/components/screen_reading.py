@@ -36,6 +36,14 @@ def sticky_of(screen: ScreenFolder) -> pd.Series:
     return _sticky(screen, str(screen.folder))
 
 
+def called_words(screen: ScreenFolder, pairs: pd.DataFrame, one: str, many: str) -> str:
+    """How many of some pairs reach the threshold: ``300 of the 1,000 best pairs are called interacting``."""
+    n_called, n_pairs = int(screen.is_called(pairs).sum()), len(pairs)
+    of = f"{n_called:,} of the {n_pairs:,} {many}" if n_pairs != 1 else f"{n_called} of the 1 {one}"
+    return (f"{of} {'is' if n_called == 1 else 'are'} called interacting (probability at least "
+            f"{screen.summary['threshold']:.2f}).")
+
+
 def network_of(screen: ScreenFolder, n_edges: int, by: str) -> Network:
     """The network of the best hits; laid out once."""
     return _network(screen, str(screen.folder), n_edges, by)

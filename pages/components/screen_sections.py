@@ -19,12 +19,15 @@ from pages.components.text import count, literal
 MOST_NOTES = 200
 
 WHAT_Z_SAYS = (
-    "**z** says by how many standard deviations a pair's score lies above what its proteins score with all "
-    "others; of the two values of a pair, the smaller counts. A protein with fewer than 20 partners here, as "
-    "those of a library that meets one bait, is compared with what it scores with reference proteins of the "
-    "model. A **sticky** protein scores high with "
-    "everything, so that its hits have a high probability but a low z: look first at those that are high in "
-    "both."
+    "**z** says by how many standard deviations a pair's score lies above what its proteins score with "
+    "all others; of the two values of a pair, the smaller counts. A protein with fewer than 20 partners "
+    "here, as those of a library that meets one bait, is compared with what it scores with reference "
+    "proteins of the model.\n\n"
+    "A **sticky** protein scores high with everything, so that its best pairs have a high probability "
+    "but a low z: look first at those that are high in both. A protein counts as sticky if its mean "
+    "logit lies at least 2 × 1.4826 × MAD above the median, where median and MAD (median absolute "
+    "deviation) are those of the mean logits of all proteins of its role (bait, library, or both). A "
+    "mean of fewer than 20 scores is not judged, nor a role with fewer than 20 means."
 )
 
 
@@ -41,7 +44,7 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         show_meaning(model_of(workspace, job))
         _show_notes(screen.summary["notes"])
         show_tabs({
-            "Best hits": lambda: show_hits(workspace, job, screen),
+            "Best pairs": lambda: show_hits(workspace, job, screen),
             "Network": lambda: show_network(job, screen),
             "All scores": lambda: show_histogram(job, screen),
             "Proteins": lambda: show_background(job, screen),
@@ -50,7 +53,7 @@ def _explore(workspace: Workspace, job_id: str) -> None:
 
 
 def _show_notes(notes: list[str]) -> None:
-    """What z says, folded so that the hits are near; what is special in this screen."""
+    """What z says, folded so that the best pairs are near; what is special in this screen."""
     more = f", and {count(len(notes), 'note')} on this screen" if notes else ""
     with st.expander(f"What z and sticky mean{more}"):
         st.markdown(WHAT_Z_SAYS)
@@ -62,11 +65,13 @@ def _show_summary(screen: ScreenFolder) -> None:
     n_sticky = int(sticky_of(screen).sum())
     numbers = [
         ("Pairs scored", f"{about['n_pairs']:,}", "Each two proteins once."),
-        ("Called interacting", f"{about['n_called']:,} ({about['n_called'] / about['n_pairs']:.1%})",
-         "Their probability reaches the model's threshold."),
+        ("Called interacting", f"{about['n_called']:,}",
+         f"{about['n_called'] / about['n_pairs']:.2%} of the pairs: their probability reaches the model's "
+         f"threshold, {about['threshold']:.2f}."),
         _proteins(screen),
-        ("Sticky proteins", f"{n_sticky:,}", "Their mean score lies at least two standard deviations above "
-         "the usual, whatever they are paired with. The tab “Proteins” shows them."),
+        ("Sticky proteins", f"{n_sticky:,}", "Their mean logit lies at least 2 × 1.4826 × the median "
+         "absolute deviation above the median of their role. “What z and sticky mean” has the rule, the tab "
+         "“Proteins” shows them."),
         ("Left out", f"{about['n_failed']:,}", "Records that could not be scored; “Files and settings” lists "
          "them."),
     ]  # fmt: skip

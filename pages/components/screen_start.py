@@ -32,7 +32,7 @@ def start_screen(workspace: Workspace) -> None:
     """The form of a new screen, and links to earlier ones."""
     st.title("Which proteins interact with mine?", anchor=False)
     st.markdown("Score your proteins of interest, the **baits**, against a whole **library**, or all "
-                "proteins of a file against each other. The best hits are listed, with how far each stands "
+                "proteins of a file against each other. The best pairs are listed, with how far each stands "
                 "out from what its proteins score elsewhere. Nothing leaves this machine.")
     draft = _read(choose_source(workspace.settings), workspace.settings)
     if draft is not None:
