@@ -253,14 +253,23 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     sequence = "ACDEFGHIKL" * 4
     values = RNG.normal(size=T)
     figure = sequence_track(sequence, "B", values, PAIR, signed=True)
-    blocks, letters = figure.data[0], next(t for t in figure.data if t.type == "bar" and t.text is not None)
+    blocks, cells, letters = (trace for trace in figure.data if trace.type == "bar")
     assert_allclose(np.array(blocks.x) - np.array(blocks.width) / 2, np.arange(0.5, 40, 4))
     assert sum(blocks.width) == 40
     assert_allclose(blocks.marker.color, values[10:])
     assert blocks.marker.cmin == -blocks.marker.cmax == -np.abs(values).max()
     assert "".join(letters.text) == sequence and list(letters.x[:3]) == [1, 2, 3]
-    assert letters.customdata[4][0] == "B.segment1"
+    assert cells.customdata[4][0] == "B.segment1" and list(cells.x) == list(letters.x)
+    assert letters.hoverinfo == "skip"  # or nobody could click a cell
+
+
+def test_letters_are_as_wide_as_one_another_so_that_all_or_none_show():
+    figure = sequence_track("AIWL" * 10, "B", np.ones(T), PAIR, signed=False)
+    letters = figure.data[-1]
     assert figure.layout.uniformtext.mode == "hide"  # letters that do not fit are not drawn
+    # A hidden line, wider than any letter, decides for each of them whether it fits.
+    hidden = letters.texttemplate.partition("<br>")[2]
+    assert "fill-opacity:0" in hidden and ">W<" in hidden and "font-size:1.15em" in hidden
 
 
 def test_a_track_outlines_only_its_own_segments():

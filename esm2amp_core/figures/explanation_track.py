@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
+    CLICKABLE,
     DARK,
     DIVERGING,
     FAINT,
@@ -23,6 +24,11 @@ from esm2amp_core.figures.explanation_pair import (
 from esm2amp_core.number_text import number_text
 
 HEIGHT, CURVE_HEIGHT = 122, 90
+# Plotly leaves out each text wider than its bar, so that wide letters would go while narrow ones stay. A line
+# that nobody sees, wider than any letter, makes all texts equally wide: all letters show, or none.
+LETTER = '%{text}<br><span style="fill-opacity:0;font-size:1.15em">W</span>'
+LETTERS_FROM = 0.68
+"""Where letters hang from, so that they stand in the middle of their row."""
 BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
 
 
@@ -119,6 +125,7 @@ def _add_letters(
     figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens
 ) -> None:
     """Lower row: Plotly leaves out letters that do not fit into their cells, so that zooming shows them."""
+    places = list(range(1, len(sequence) + 1))
     known = residues is not None
     most = _largest(residues) if known else 1.0
     token_of = [""] * len(sequence)
@@ -130,15 +137,19 @@ def _add_letters(
     figure.add_shape(type="rect", x0=0.5, x1=len(sequence) + 0.5, y0=0.03, y1=0.93, layer="below",
                      fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
     figure.add_bar(
-        x=list(range(1, len(sequence) + 1)), y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
+        x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
         marker={"color": residues if known else np.zeros(len(sequence)), "colorscale": LETTERS, "cmin": -most,
                 "cmax": most, "line": {"width": 0}},
-        text=list(sequence), textposition="inside", insidetextanchor="middle", textangle=0,
-        insidetextfont={"color": DARK, "family": "monospace"},
         customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
+    )  # fmt: skip
+    figure.add_bar(
+        x=places, y=[1.1] * len(sequence), base=[LETTERS_FROM - 1.1] * len(sequence), width=1,
+        marker={"color": CLICKABLE, "line": {"width": 0}}, hoverinfo="skip",
+        text=list(sequence), texttemplate=LETTER, textposition="inside", insidetextanchor="end", textangle=0,
+        insidetextfont={"color": DARK, "family": "monospace"}, **STILL,
     )  # fmt: skip
 
 
