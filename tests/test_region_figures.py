@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from esm2amp_core.annotations.region import INTERPRO_TYPES, UNIPROT_TYPES
+from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_track import sequence_track
@@ -23,6 +24,7 @@ from esm2amp_core.figures.region_numbers import (
     type_colours,
     with_all,
 )
+from esm2amp_core.figures.region_pair import pair_table
 from esm2amp_core.figures.region_track import MOST_LANES, add_regions
 from esm2amp_core.plots import regions as print_regions
 from esm2amp_core.plots.paper import to_png, to_svg
@@ -229,6 +231,36 @@ def test_every_picture_is_a_file_and_the_same_each_time():
         svg = to_svg(first)
         assert svg == to_svg(second) and b"<img" not in svg
         assert to_png(first, dpi=40).startswith(b"\x89PNG")
+
+
+def test_print_frames_the_top_and_low_segments_and_names_the_method():
+    regions = {"A": region_frame(("Domain", 11, 30)), "B": region_frame()}
+    figure = print_regions.region_tracks(
+        np.linspace(-1, 1, len(TOKENS)), PAIR, regions, TYPES, unit="logit", signed=True,
+        title="Integrated Gradients", framed={TOP: ["A.segment1"], LOW: ["B.segment0"]})
+    frames = [[(patch.get_x(), patch.get_width()) for patch in axes.patches if not patch.get_fill()]
+              for axes in (figure.axes[0], figure.axes[2])]
+    assert frames == [[(10.5, 10)], [(0.5, 4)]]
+    svg = to_svg(figure).decode()
+    for said in ("Integrated Gradients", "top segment", "low segment", "against", "for (+)"):
+        assert said in svg
+
+
+def test_the_table_of_a_pair_holds_importances_ranks_and_regions():
+    values = np.linspace(-1, 1, len(TOKENS))[None]
+    part = Explanation("integrated_gradients", values, (Axis("pairs", (1,)), Axis("tokens", TOKENS)), values,
+                       np.abs(values))
+    regions = {"A": region_frame(("Domain", 11, 30)), "B": region_frame()}
+    table = pair_table(part, PAIR, regions, {TOP: ["A.segment1", "B.segment9"], LOW: ["A.segment4"]})
+    segments = table[table["what"] == "segment"].set_index("name")
+    assert len(segments) == 20 and set(table["what"]) == {"segment", "region"}
+    for i, token in enumerate(TOKENS):
+        if token in segments.index:
+            assert segments.loc[token, ["value", "magnitude"]].tolist() == [values[0, i], abs(values[0, i])]
+            assert tuple(segments.loc[token, ["start", "end"]]) == PAIR.residues(token)
+    assert segments["rank"].dropna().to_dict() == {"A.segment1": 1, "A.segment4": 1, "B.segment9": 2}
+    (region,) = table[table["what"] == "region"].to_dict("records")
+    assert (region["name"], region["start"], region["end"], region["evidence"]) == ("Domain", 11, 30, "ECO:1")
 
 
 def test_print_shows_the_bars_of_the_screen():

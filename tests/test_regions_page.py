@@ -180,6 +180,22 @@ def test_the_address_chooses_the_pair(workspace, explained):
     assert "not among the analysed pairs" in words(at(job, "Pair by pair", row="99"))
 
 
+def test_a_link_to_a_pair_opens_where_the_pair_is_shown(workspace, explained):
+    job = compare(workspace, explained)
+    assert "not among the analysed pairs" in words(at(job, row="99"))
+    for address in ({"row": "3"}, {"row": "3", "token": "B.segment2"}):
+        app = at(job, **address)
+        assert choice(app, "Pair").value == 3 and app.session_state["regions-section"] == "Pair by pair"
+    assert not [box for box in at(job).selectbox if box.label == "Pair"]
+    app.session_state["regions-section"] = "Hit rates"  # what a person chooses then, stays
+    assert not [box for box in sound(app.run()).selectbox if box.label == "Pair"]
+
+
+def test_the_colours_of_a_pair_are_told_in_words(workspace, explained):
+    said = words(at(compare(workspace, explained), row="1"))
+    assert "the darker, the more it matters" in said and "the strongest colour is" in said
+
+
 @pytest.mark.parametrize("tab", ["Pair by pair", "Files and settings"])
 def test_differences_in_tables_have_the_minus_sign_of_the_pictures_and_sort_as_numbers(
     workspace, explained, tab

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_pair import CHOSEN, PairTokens
 from esm2amp_core.figures.region_numbers import (
     Comparison,
     HitPanel,
@@ -33,10 +33,12 @@ from esm2amp_core.plots.paper import (
     scale,
 )
 from esm2amp_core.plots.tracks import draw_chain
-from esm2amp_core.region_files import SEGMENT
+from esm2amp_core.region_files import LOW, SEGMENT, TOP
 
 LOW_COLOUR = "#d99a00"
 ROW_MM, LANE_MM = 7.0, 3.0
+FRAMES = {TOP: {"edgecolor": CHOSEN, "linewidth": 1.4},
+          LOW: {"edgecolor": INK, "linewidth": 1.2, "linestyle": (0, (1, 1.2))}}  # fmt: skip
 
 
 @on_paper
@@ -115,7 +117,8 @@ def position_plot(
 @on_paper
 def region_tracks(
     values: np.ndarray, pair: PairTokens, regions: Mapping[str, pd.DataFrame], types: Sequence[str], *,
-    unit: str, signed: bool, width_mm: float = DOUBLE_MM,
+    unit: str, signed: bool, title: str = "", framed: Mapping[str, Sequence[str]] | None = None,
+    width_mm: float = DOUBLE_MM,
 ) -> Figure:  # fmt: skip
     """Both chains coloured by importance, and below each its regions, a row per type.
 
@@ -129,12 +132,17 @@ def region_tracks(
     types : sequence of str
     unit : str
     signed : bool
+    title : str
+        Of the method.
+    framed : mapping of str to sequence of str, optional
+        Tokens under `TOP` have a whole frame, those under `LOW` a dotted one.
     width_mm : float
     """
+    framed = framed or {}
     laid = {side: lay_out(regions[side], types, pair.lengths[i]) for i, side in enumerate("AB")}
     counts = {side: found["lane"].nunique() or 1 for side, found in laid.items()}
     heights = [height for side in "AB" for height in (11.0, LANE_MM * counts[side])]
-    figure = new_figure(width_mm, 26 + sum(heights))
+    figure = new_figure(width_mm, (30 if title else 26) + sum(heights))
     panels, scaled = figure.subplots(4, height_ratios=heights), scale(np.asarray(values), signed=signed)
     colours = type_colours(types)
     for i, side in enumerate("AB"):
@@ -151,13 +159,26 @@ def region_tracks(
         rows.set_xticks([])
         rows.set_yticks([])
         rows.spines[["left", "bottom"]].set_visible(False)
+        for name, look in FRAMES.items():
+            own = [token for token in framed.get(name, ()) if token.startswith(f"{side}.")]
+            _frame(chain, own, pair, look)
     shown = [name for name in types if any(name in set(own["type"]) for own in laid.values())]
     panels[-1].set_xlabel("residue")
-    colour_bar(figure, list(panels), scaled, unit)
-    if shown:
-        figure.legend(handles=[Patch(color=colours[name], label=plain(name, 24)) for name in shown],
-                      loc="outside lower left", ncols=min(len(shown), 6))
+    colour_bar(figure, list(panels), scaled, f"{unit}: against (−), for (+)" if signed else unit)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=7, fontweight="bold")
+    keys = [Patch(fill=False, label=f"{name} segment", **look)
+            for name, look in FRAMES.items() if framed.get(name)]
+    keys += [Patch(color=colours[name], label=plain(name, 24)) for name in shown]
+    if keys:
+        figure.legend(handles=keys, loc="outside lower left", ncols=min(len(keys), 6))
     return figure
+
+
+def _frame(axes: Axes, tokens: Sequence[str], pair: PairTokens, look: Mapping[str, object]) -> None:
+    for first, last in filter(None, map(pair.residues, tokens)):
+        axes.add_patch(Rectangle((first - 0.5, 0), last - first + 1, 1, fill=False, clip_on=False,
+                                 zorder=3, **look))
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -14,8 +14,10 @@ from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import residue_values, token_values, unit_of
 from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.region_numbers import type_colours, with_all
+from esm2amp_core.figures.region_pair import pair_table
 from esm2amp_core.figures.region_track import add_regions
 from esm2amp_core.jobs import Job
+from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import LOW, TOP, RegionFolder
 from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.colours import RegionLayer
@@ -102,13 +104,23 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
     frames = ("" if folder.is_by_residue else
               f" Framed in pink: the top segments; dotted: the low ones.{_apart(view)}")
     files_row(
-        job, f"regions_of_row_{view.row}", lambda: _region_table(folder, view),
-        drawings(_on_paper, view, regions, folder.types),
-        f"Above, the ten segments of each protein, coloured by {method}; below, its annotated regions, a row "
-        f"per type; point at one for its note, its residues and its evidence.{frames} Drag over a stretch to "
-        "zoom in until the letters show; double-click to see all again. Click a segment to shade it here and "
-        "in 3D.",
+        job, f"regions_of_row_{view.row}", lambda: pair_table(view.part, view.pair, regions, framed),
+        drawings(_on_paper, view, regions, folder.types, framed),
+        f"Above, the ten segments of each protein, coloured by {method}: "
+        f"{_colour_words(values, view, signed)} Below, its annotated regions, a row per type; point at one "
+        f"for its note, its residues and its evidence.{frames} Drag over a stretch to zoom in until the "
+        "letters show; double-click to see all again. Click a segment to shade it here and in 3D.",
     )  # fmt: skip
+
+
+def _colour_words(values: np.ndarray, view: PairView, signed: bool) -> str:
+    """What the colours say, and how much the strongest is."""
+    most = number_text(float(np.nanmax(np.abs(values), initial=0)))
+    unit = unit_of(view.part.method)
+    if signed:
+        return ("**blue speaks for an interaction, orange against**, white is 0; the strongest colour is "
+                f"{most} ({unit}).")
+    return f"**the darker, the more it matters**; the strongest colour is {most} ({unit})."
 
 
 def _apart(view: PairView) -> str:
@@ -130,15 +142,14 @@ def _show_in_3d(workspace: Workspace, job: Job, folder: RegionFolder, view: Pair
                    about={"Numbers from": f"{job.title} (analysis {job.id}, row {view.row})"})
 
 
-def _on_paper(view: PairView, regions: dict[str, pd.DataFrame], types: list[str]) -> Figure:
+def _on_paper(
+    view: PairView, regions: dict[str, pd.DataFrame], types: list[str], framed: dict[str, list[str]]
+) -> Figure:
     from esm2amp_core.plots.regions import region_tracks
 
     values, signed = token_values(view.part)
-    return region_tracks(values, view.pair, regions, types, unit=unit_of(view.part.method), signed=signed)
-
-
-def _region_table(folder: RegionFolder, view: PairView) -> pd.DataFrame:
-    return folder.regions[folder.regions["protein"].isin(view.pair.names)].reset_index(drop=True)
+    return region_tracks(values, view.pair, regions, types, unit=unit_of(view.part.method), signed=signed,
+                         title=METHODS[view.part.method].title, framed=framed)
 
 
 def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) -> None:

@@ -12,7 +12,9 @@ from esm2amp_core.figures.region_numbers import SIGNIFICANT, interval_words, p_w
 from esm2amp_core.jobs import Job
 from esm2amp_core.region_files import ALL, CHANCE, ENDS, LOW, TOP, RegionFolder
 from esm2amp_core.workspace import Workspace
+from pages.components.explain_selection import TOKEN
 from pages.components.page import error_boundary
+from pages.components.pair_choice import ROW
 from pages.components.regions_annotations import show_annotations
 from pages.components.regions_job import MORE_THAN_CHANCE, show_enrichment, show_hit_rates
 from pages.components.regions_pair import show_pair
@@ -20,6 +22,8 @@ from pages.components.regions_reading import open_analysis
 from pages.components.regions_tables import show_coverage, show_settings
 from pages.components.tabs import show_tabs
 from pages.components.text import count, literal
+
+PAIR_BY_PAIR = "Pair by pair"
 
 
 def explore(workspace: Workspace, job_id: str) -> None:
@@ -38,11 +42,13 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         if unknown := folder.summary["annotations"]["proteins_unknown"]:
             st.info(f"{len(unknown):,} of {count(folder.summary['n_proteins'], 'protein')} are not in the "
                     "annotations and count as having no region; the tab “Annotations” names them.")
-        show_tabs(_sections(workspace, job, folder), key="regions-section")
+        # A link to a pair, or to a segment of one, opens where it can be seen.
+        asked = PAIR_BY_PAIR if {ROW, TOKEN} & set(st.query_params) else None
+        show_tabs(_sections(workspace, job, folder), key="regions-section", first=asked)
 
 
 def _sections(workspace: Workspace, job: Job, folder: RegionFolder) -> dict[str, Callable[[], None]]:
-    pair = {"Pair by pair": lambda: show_pair(workspace, job, folder)}
+    pair = {PAIR_BY_PAIR: lambda: show_pair(workspace, job, folder)}
     together = {MORE_THAN_CHANCE: lambda: show_enrichment(job, folder),
                 "Hit rates": lambda: show_hit_rates(job, folder)}
     rest = {f"Coverage of each {folder.summary['unit']}": lambda: show_coverage(job, folder),
