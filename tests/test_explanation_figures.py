@@ -30,7 +30,6 @@ from esm2amp_core.figures.explanation_parts import (
     MEAN,
     ROLLOUT,
     Bars,
-    first_tokens,
     has_interactions,
     has_residues,
     has_token_matrix,
@@ -119,11 +118,6 @@ def test_pictures_are_chosen_by_what_the_numbers_run_over():
                for method in (attention(), shapley(), by_residue())}
     assert answers == {"attention": [True, False, False, False], "token_shapley": [False, True, True, False],
                        "residue_gradients": [False, False, False, True]}  # fmt: skip
-
-
-def test_the_first_tokens_are_those_of_the_largest_magnitude():
-    part = part_of(shapley(), [0])
-    assert first_tokens(part, TOKENS, 2) == [TOKENS[i] for i in np.argsort(-np.abs(part.value[0]))[:2]]
 
 
 # ---------------------------------------------------------------- labels

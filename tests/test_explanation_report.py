@@ -134,7 +134,7 @@ def test_the_report_of_a_pair_tells_score_methods_checks_and_provenance(one):
 def test_the_most_important_segment_is_listed_with_its_residues_and_letters(one):
     folder, proteins = one
     found = folder.explanation("attention")
-    token = folder.tokens[int(np.argmax(found.magnitude[0]))]
+    token = folder.tokens[int(np.argmax(np.abs(found.value[0])))]
     text = re.sub(r"\s+", " ", Page(write_report(folder, proteins)).text)
     name = folder.pairs.iloc[0][f"protein_{token[0].lower()}"]
     chain = proteins[name].sequence

@@ -11,9 +11,10 @@ from scipy import stats
 
 from esm2amp_core.annotations.region import AnnotationError
 from esm2amp_core.errors import SequenceError
+from esm2amp_core.progress import silent
 from esm2amp_core.regions.chance import arrangements, chance
 from esm2amp_core.regions.coverage import coverage, position_coverage
-from esm2amp_core.regions.enrichment import corrected, enrichment
+from esm2amp_core.regions.enrichment import _PairSums, carriers, corrected, enrichment
 from esm2amp_core.regions.hit_rates import classes_of, hit_rates
 from esm2amp_core.regions.pair_tests import pair_tests
 from esm2amp_core.regions.selection import Selection, choose
@@ -295,6 +296,24 @@ class TestResidueEnrichment:
         assert np.mean(np.array(p_values) <= 0.05) > 0.15
 
 
+def sparse_job(seed, likes=0.0):
+    """17 pairs of different proteins, 12 of them with a short region in one of their segments.
+
+    `likes` is added to the importance of what is covered; without it, importance is chance.
+    """
+    random = np.random.default_rng(seed)
+    units = Units.of(SEGMENT, {f"P{i}": 200 for i in range(34)})
+    covered = np.zeros((34, 10))
+    owners = 2 * random.choice(17, 12, replace=False) + random.integers(0, 2, 12)
+    covered[owners, random.integers(0, 10, 12)] = random.uniform(0.3, 1, 12)
+    both = np.arange(34).reshape(17, 2)
+    importance = random.random((17, 20)) + likes * covered[both].reshape(17, 20)
+    pair, place = np.repeat(np.arange(17), 20), np.tile(np.arange(20), 17)
+    top, low, _ = choose(pair, place // 10, both[pair, place // 10], place % 10, importance.ravel(),
+                         k=np.full(17, 3))
+    return units, (top, low), both, covered.reshape(-1, 1)
+
+
 class TestEnrichment:
     def test_p_values_are_uniform_where_nothing_but_chance_acts(self):
         p_values = [p_value_of_a_fond_model(seed) for seed in range(300)]
@@ -344,10 +363,59 @@ class TestEnrichment:
 
     @pytest.mark.parametrize(("n_pairs", "known"), [(9, False), (10, True)])
     def test_intervals_are_given_from_ten_pairs_on(self, n_pairs, known):
-        units, selections, both, covered = random_job(2, n_pairs, 12)
+        units, selections, both, covered = random_job(2, n_pairs, 30)
         table = enrichment(units, selections, covered, ["Domain"], both, n_shufflings=100, n_resamples=100,
                            seed=0).table
         assert (table["difference_low"].notna() == known).all()
+
+    @pytest.mark.parametrize(("n_carriers", "known"), [(9, False), (10, True)])
+    def test_intervals_need_ten_proteins_with_such_a_region_however_many_pairs(self, n_carriers, known):
+        units, selections, both, covered = random_job(2, 60, 40)
+        covered[:] = 0
+        covered[10 * np.unique(both)[:n_carriers]] = 1
+        found = enrichment(units, selections, covered, ["Motif"], both, n_shufflings=100, n_resamples=100,
+                           seed=0)
+        ends = found.table[["difference_low", "difference_high", "ratio_low", "ratio_high"]]
+        assert (ends.notna() == known).all(axis=None) and found.carriers == {"Motif": n_carriers}
+        assert found.table[["difference", "p_value"]].notna().all(axis=None)
+
+    def test_a_protein_of_many_pairs_is_one_carrier_and_so_is_a_pair_of_two(self):
+        units = Units.of(SEGMENT, {f"P{i}": 100 for i in range(31)})
+        star = np.column_stack([np.zeros(30, int), np.arange(1, 31)])
+        only_hub, pairs = np.zeros((310, 1)), np.arange(30).reshape(15, 2)
+        only_hub[3] = 1
+        assert carriers(units, only_hub, star).tolist() == [1]
+        assert carriers(units, np.ones((310, 1)), pairs).tolist() == [15]
+
+    def test_in_small_jobs_without_enrichment_95_percent_of_intervals_hold_0(self):
+        """Few proteins with one short region each: most of what is drawn anew has met none of them."""
+        n, missed, drawn_missed = 0, 0, 0
+        for seed in range(100):
+            units, selections, both, covered = sparse_job(seed)
+            table = enrichment(units, selections, covered, ["Motif"], both, n_shufflings=200, n_resamples=200,
+                               seed=seed).table
+            table = table[table["against"] == "chance"]
+            away = (table["difference_low"] > 1e-9) | (table["difference_high"] < -1e-9)
+            assert (table["p_value"][away] < 0.05).all()
+            n, missed = n + table["difference_low"].notna().sum(), missed + away.sum()
+            replicates = _PairSums.of(units, selections, covered, both).resampled(200, seed, silent)
+            for line in table.itertuples():
+                drawn = replicates.interval(f"{line.selection}/chance/0/difference", line.difference / 100)
+                drawn_missed += not drawn.low <= 0 <= drawn.high
+        assert n == 200 and missed / n <= 0.07
+        assert drawn_missed / n > 0.1  # what drawing pairs anew alone would give
+
+    def test_intervals_hold_what_was_planted(self):
+        """At most every tenth interval misses the mean over jobs."""
+        found = []
+        for seed in range(60):
+            units, selections, both, covered = sparse_job(seed, likes=0.35)
+            found.append(enrichment(units, selections, covered, ["Motif"], both, n_shufflings=200,
+                                    n_resamples=200, seed=seed).table.iloc[0])
+        table = pd.DataFrame(found)
+        true = table["difference"].mean()
+        assert true > 2
+        assert ((table["difference_low"] > true) | (table["difference_high"] < true)).mean() <= 0.1
 
     def test_few_pairs_have_no_interval(self):
         units, selections, both, covered = random_job(2, 3, 6)

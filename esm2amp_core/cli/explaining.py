@@ -76,15 +76,19 @@ def explain(
         drawn = write_figures(ExplanationFolder(output), report=report) if figures else []
     for name, reason in summary["unavailable"].items():
         NOTES.print(f"Without {name}: {reason}")
-    NOTES.print(f"{summary['n_pairs']:,} pairs explained in {output} by {', '.join(summary['methods'])} "
-                f"(model: {summary['model']['title']}).")
+    NOTES.print(f"{_count(summary['n_pairs'], 'pair')} explained in {output} by "
+                f"{', '.join(summary['methods'])} (model: {summary['model']['title']}).")
     if figures:
         NOTES.print(f"Figures are in {output / FIGURES}.")
         if len(drawn) < summary["n_pairs"]:
             NOTES.print(f"They are means, and the first {len(drawn)} of {summary['n_pairs']:,} pairs one by "
                         "one. For others, give the command a table of these alone.")
     if left_out := summary["left_out"]:
-        NOTES.print(f"{len(left_out):,} rows could not be explained:")
+        NOTES.print(f"{_count(len(left_out), 'row')} could not be explained:")
         for row in left_out[:3]:
             NOTES.print(f"  row {row['row']}: {row['reason']}")
         raise typer.Exit(SOME_ROWS_FAILED)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -98,6 +98,16 @@ def suitable_methods(n_pairs: int) -> list[str]:
     return [method for method in METHODS if n_pairs <= MOST_PAIRS.get(method, n_pairs)]
 
 
+def _too_slow(n_pairs: int) -> dict[str, str]:
+    """Methods left out of so many pairs that fewer would have got, and how to get them."""
+    return {
+        method: f"takes seconds per pair, so that it is used for up to {most} pairs at once and these are "
+                f"{n_pairs:,}. Choose up to {most} of the pairs and explain them; or `esm2amp explain "
+                f"--method {method}` for all of them."
+        for method, most in MOST_PAIRS.items() if 0 < most < n_pairs
+    }  # fmt: skip
+
+
 def explain_table(
     predictor: Predictor,
     table: PairTable,
@@ -151,6 +161,8 @@ def explain_table(
         method: resolve(method)(explained.subject, settings).explain(explained.features, report)
         for method in able
     }
+    if not methods:
+        unable |= _too_slow(len(explained.pairs))
     tests = check_explanations(explained, explanations, settings, controls=controls, report=report)
     summary = {
         "format": FORMAT, "title": title, "created": datetime.now(UTC).isoformat(timespec="seconds"),

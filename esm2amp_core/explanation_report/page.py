@@ -76,7 +76,8 @@ _PAGE = """{% macro picture(one) %}
 {% if section.warning %}<p class="not"><b>{{ section.warning }}</b></p>{% endif %}
 <div class="cards">{% for one in section.pictures %}{{ picture(one) }}{% endfor %}</div>
 {% if section.segments %}<h3>The segments that matter most</h3>
-{% if section.signed %}<p class="soft">Value: what a segment adds, with its sign. Magnitude: how much it
+{% if section.signed %}<p class="soft">In the order of their values' size.
+Value: what a segment adds, with its sign. Magnitude: how much it
 matters, whatever the sign; a segment can matter and add little, where what speaks for the interaction and
 what speaks against it are equal.</p>{% endif %}
 <div class="scroll"><table><thead><tr><th>Segment</th><th>Protein</th><th>Residues</th>

@@ -46,6 +46,7 @@ from esm2amp_core.explanation_report.words import (
 from esm2amp_core.explanations import METHODS, RESIDUES, Explanation
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import has_residues, part_of, token_values
+from esm2amp_core.figures.explanation_ranking import places_of
 from esm2amp_core.plots.paper import DOUBLE_MM, MM_PER_INCH
 from esm2amp_core.sequences import Protein
 
@@ -187,7 +188,7 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
     verdict = [f"{len(folder.pairs):,} pairs: {', '.join(counts)}.",
                "Means over pairs tell what the model looks at in general, not why one pair got its score."]
     if left_out:
-        verdict.append(f"{len(left_out):,} rows could not be explained.")
+        verdict.append(f"{len(left_out):,} row{'' if len(left_out) == 1 else 's'} could not be explained.")
     return render(
         title=title, subtitle=f"Model: {folder.summary['model']['title']}", verdict=verdict,
         overview=None, overview_words="", sections=sections,
@@ -255,7 +256,7 @@ def _section_of_averages(explanation: Explanation, folder: ExplanationFolder, wa
 def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, str]) -> list[Segment]:
     values, signed = token_values(part)
     found = []
-    for i in np.argsort(-part.magnitude[0], kind="stable")[:TOP]:
+    for i in np.argsort(places_of(part), kind="stable")[:TOP]:
         token = pair.tokens[i]
         ends = pair.residues(token)
         found.append(Segment(

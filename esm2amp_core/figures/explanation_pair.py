@@ -19,6 +19,8 @@ CHOSEN, FAINT = "#d6277f", "#8a96a2"
 SEQUENTIAL = ((0.0, "rgba(31,111,173,0)"), (1.0, "rgba(31,111,173,1)"))
 DIVERGING = ((0.0, "rgba(213,94,0,1)"), (0.499, "rgba(213,94,0,0)"), (0.501, "rgba(31,111,173,0)"),
              (1.0, "rgba(31,111,173,1)"))
+MUTED_SIZES = ((0.0, "rgba(152,164,175,0)"), (1.0, "rgba(152,164,175,1)"))
+"""Sizes of numbers from which nothing should be read."""
 LETTERS = ((0.0, "#e39a5c"), (0.5, "#b4bfc9"), (1.0, "#74aed6"))
 """As `DIVERGING`, behind letters and numbers that are always dark."""
 DARK, PALE = "#111820", "#eef2f5"

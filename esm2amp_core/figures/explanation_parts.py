@@ -154,11 +154,6 @@ def residue_values(part: Explanation, side: str) -> np.ndarray | None:
     return part.values[own][order] if own.any() else None
 
 
-def first_tokens(part: Explanation, tokens: Sequence[str], count: int = 3) -> list[str]:
-    """The tokens that matter most, the most important first."""
-    return [tokens[i] for i in np.argsort(-part.magnitude[0], kind="stable")[:count]]
-
-
 def _residues_of(explanation: Explanation, which: np.ndarray) -> np.ndarray | None:
     """Which residues belong to the one pair that is meant; none of them where several are."""
     if not has_residues(explanation):

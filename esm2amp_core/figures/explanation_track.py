@@ -14,6 +14,8 @@ from esm2amp_core.figures.explanation_pair import (
     DIVERGING,
     FAINT,
     LETTERS,
+    MUTED,
+    MUTED_SIZES,
     PALE,
     POSITIVE,
     SEQUENTIAL,
@@ -41,6 +43,8 @@ def sequence_track(
     signed: bool,
     residues: np.ndarray | None = None,
     chosen: Sequence[str] = (),
+    muted: bool = False,
+    muted_residues: bool = False,
 ) -> go.Figure:
     """Segments as blocks above the letters, which show as soon as there is room for them.
 
@@ -58,19 +62,21 @@ def sequence_track(
         One number per residue: a curve below, and the colour behind the letters.
     chosen : sequence of str
         Tokens that are outlined.
+    muted, muted_residues : bool
+        True where nothing should be read from `values`, or from `residues`: these are grey.
     """
     end = len(sequence) + 0.5
     figure = go.Figure()
     name = picture_text(pair.names["AB".index(side)], limit=60)
     figure.add_annotation(text=f"<b>{side}</b> · {name} · {len(sequence):,} residues", x=0, xref="paper", y=1,
                           yref="paper", xanchor="left", yanchor="bottom", showarrow=False)  # fmt: skip
-    _add_segments(figure, side, values, pair, signed)
-    _add_letters(figure, sequence, side, residues, pair)
+    _add_segments(figure, side, values, pair, signed, muted)
+    _add_letters(figure, sequence, side, residues, pair, muted_residues)
     if residues is not None:
         most = _largest(residues)
         figure.add_scatter(
             x=list(range(1, len(sequence) + 1)), y=residues, yaxis="y2", mode="lines",
-            line={"color": POSITIVE, "width": 1.2}, text=list(sequence),
+            line={"color": MUTED if muted_residues else POSITIVE, "width": 1.2}, text=list(sequence),
             hovertemplate="%{text}%{x}: %{y:+.3g}<extra></extra>",
         )  # fmt: skip
         figure.update_layout(yaxis2={**BORDERS, "range": [-1.05 * most, 1.05 * most], "domain": [0, 0.46],
@@ -95,19 +101,20 @@ def sequence_track(
 
 
 def _add_segments(
-    figure: go.Figure, side: str, values: np.ndarray, pair: PairTokens, signed: bool
+    figure: go.Figure, side: str, values: np.ndarray, pair: PairTokens, signed: bool, muted: bool
 ) -> None:
     """Upper row: one block per segment, which can be clicked."""
     own = [(i, token, found) for i, token in enumerate(pair.tokens)
            if token.startswith(f"{side}.") and (found := pair.residues(token))]
     hovers, limit = pair.hovers(), _largest(values)
+    shown, centred = (np.abs(values), False) if muted else (values, signed)
+    colours = MUTED_SIZES if muted else DIVERGING if signed else SEQUENTIAL
     figure.add_bar(
         x=[(start + end) / 2 for _, _, (start, end) in own],
         width=[end - start + 1 for _, _, (start, end) in own],
         y=[0.96] * len(own), base=[1.02] * len(own),
-        marker={"color": [float(values[i]) for i, _, _ in own],
-                "colorscale": DIVERGING if signed else SEQUENTIAL, "cmin": -limit if signed else 0,
-                "cmax": limit, "line": {"color": FAINT, "width": 1}},
+        marker={"color": [float(shown[i]) for i, _, _ in own], "colorscale": colours,
+                "cmin": -limit if centred else 0, "cmax": limit, "line": {"color": FAINT, "width": 1}},
         customdata=[[token] for _, token, _ in own],
         hovertext=[f"{hovers[i]}<br>{number_text(values[i], '+.3g' if signed else '.3g')}"
                    for i, _, _ in own],
@@ -122,7 +129,7 @@ def _add_segments(
 
 
 def _add_letters(
-    figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens
+    figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens, muted: bool
 ) -> None:
     """Lower row: Plotly leaves out letters that do not fit into their cells, so that zooming shows them."""
     places = list(range(1, len(sequence) + 1))
@@ -138,8 +145,8 @@ def _add_letters(
                      fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
     figure.add_bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
-        marker={"color": residues if known else np.zeros(len(sequence)), "colorscale": LETTERS, "cmin": -most,
-                "cmax": most, "line": {"width": 0}},
+        marker={"color": residues if known and not muted else np.zeros(len(sequence)),
+                "colorscale": LETTERS, "cmin": -most, "cmax": most, "line": {"width": 0}},
         customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],

@@ -69,6 +69,12 @@ class Chance:
         share = extreme / len(self.sums) if self.exact else (extreme + 1) / (len(self.sums) + 1)
         return np.where((shuffled > tolerance).any(axis=0), share, np.nan)
 
+    def reach(self, share: float, contrast: np.ndarray) -> np.ndarray:
+        """How far from the expectation that share of the shufflings stays, on either side: shape=(T,)."""
+        away = np.abs(np.tensordot(contrast, self.sums - self.expected, (0, 1)))
+        # What is as far away as a shuffling is not farther: sums differ in their last digits.
+        return np.quantile(away, share, axis=0, method="higher") * (1 + 1e-9)
+
     def quantiles(self, shares: tuple[float, ...], contrast: np.ndarray) -> np.ndarray:
         """Quantiles of the shuffled sums: (shares, T)."""
         return np.quantile(np.tensordot(contrast, self.sums, (0, 1)), shares, axis=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from esm2amp_core.evaluation.intervals import Replicates, resample
+from esm2amp_core.evaluation.intervals import LEVEL, Replicates, resample
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.region_files import CHANCE
 from esm2amp_core.regions.chance import chance
@@ -18,8 +18,8 @@ from esm2amp_core.regions.units import Units
 COLUMNS = ("selection", "against", "type", "n_units", "coverage", "reference", "difference", "difference_low",
            "difference_high", "ratio", "ratio_low", "ratio_high", "chance_low", "chance_high", "p_value",
            "q_value")
-MIN_PAIRS = 10
-"""Fewer pairs are no sample from which an interval could be made."""
+MIN_CARRIERS = 10
+"""Fewer proteins with a region of a type, or pairs with such a protein, are no sample for an interval."""
 _TAILS = (0.025, 0.975)
 
 
@@ -33,12 +33,16 @@ class Enrichment:
         `COLUMNS`, one line per comparison and type. ``coverage`` and ``reference`` are means over the chosen
         units in percent, ``difference`` is in percentage points, ``chance_low`` and ``chance_high`` hold 95 %
         of the differences that shuffling gives, ``q_value`` is not set yet.
+    carriers : dict of str to int
+        Per type, what an interval rests on: proteins with a region of it, or pairs with such a protein,
+        whichever are fewer. Without at least `MIN_CARRIERS` there is no interval.
     exact : bool
         True if all ways to shuffle were gone through.
     n_shuffled : int
     """
 
     table: pd.DataFrame
+    carriers: dict[str, int]
     exact: bool
     n_shuffled: int
 
@@ -48,6 +52,11 @@ def enrichment(
     proteins: np.ndarray, *, n_shufflings: int, n_resamples: int, seed: int, report: Report = silent,
 ) -> Enrichment:
     """Compare the coverage of chosen units with that of all units of the same proteins.
+
+    The intervals are of pairs that share proteins, and on either side at least as wide as what shuffling
+    reaches in 95 % of cases. Pairs drawn anew know only the pairs that there are: if few of them could have
+    met a region and none did, they are all alike, and the interval would be a point beside 0. So an interval
+    against chance leaves out 0 only where the p-value is below 0.05.
 
     Parameters
     ----------
@@ -70,7 +79,9 @@ def enrichment(
     observed = weights.T @ covered  # (V, T)
     means, expected = observed / total[:, None], shuffled.expected / total[:, None]
     sums = _PairSums.of(units, selections, covered, proteins)
-    replicates = sums.resampled(n_resamples, seed, report) if len(proteins) >= MIN_PAIRS else None
+    n_carriers = carriers(units, covered, proteins)
+    enough = n_carriers >= MIN_CARRIERS
+    replicates = sums.resampled(n_resamples, seed, report) if enough.any() else None
     rows = []
     top, low = (selection.name for selection in selections)
     comparisons = [(top, CHANCE, [1, 0]), (low, CHANCE, [0, 1]), (top, low, [1, -1])]
@@ -81,13 +92,14 @@ def enrichment(
         spread = shuffled.quantiles(_TAILS, per_unit)
         if against == CHANCE:  # a difference from the reference, as the finding is
             spread -= reference
-        p_values = shuffled.p_values(observed, per_unit)
+        p_values, reach = shuffled.p_values(observed, per_unit), shuffled.reach(LEVEL, per_unit)
         for i, type_ in enumerate(names):
-            difference, ratio = coverage[i] - reference[i], _ratio(coverage[i], reference[i])
-            ends = _intervals(replicates, f"{name}/{against}/{i}", difference, ratio)
+            ends = _intervals(replicates if enough[i] else None, f"{name}/{against}/{i}", coverage[i],
+                              reference[i], reach[i])
             rows.append((name, against, type_, int(total[number]), 100 * coverage[i], 100 * reference[i],
                          *ends, *(100 * spread[:, i]), p_values[i], np.nan))
-    return Enrichment(pd.DataFrame(rows, columns=list(COLUMNS)), shuffled.exact, len(shuffled.sums))
+    return Enrichment(pd.DataFrame(rows, columns=list(COLUMNS)),
+                      dict(zip(names, n_carriers.tolist(), strict=True)), shuffled.exact, len(shuffled.sums))
 
 
 def corrected(p_values: pd.Series) -> np.ndarray:
@@ -101,19 +113,28 @@ def corrected(p_values: pd.Series) -> np.ndarray:
     return found
 
 
-def _ratio(value: float, reference: float) -> float:
-    return value / reference if reference > 0 else np.nan
+def carriers(units: Units, covered: np.ndarray, proteins: np.ndarray) -> np.ndarray:
+    """Proteins of pairs with a region of each type, or pairs with such a protein, if fewer: shape=(T,)."""
+    carries = units.means(covered) > 0  # (P, T)
+    in_use = np.unique(proteins)
+    return np.minimum(carries[in_use].sum(axis=0), carries[proteins].any(axis=1).sum(axis=0))
 
 
 def _intervals(
-    replicates: Replicates | None, name: str, difference: float, ratio: float
+    replicates: Replicates | None, name: str, coverage: float, reference: float, reach: float
 ) -> tuple[float, ...]:
     """Difference in percentage points and ratio, each with its ends."""
+    difference, ratio = coverage - reference, coverage / reference if reference > 0 else np.nan
     if replicates is None:
         return 100 * difference, np.nan, np.nan, ratio, np.nan, np.nan
     one = replicates.interval(f"{name}/difference", difference, low=-1, high=1)
     other = replicates.interval(f"{name}/ratio", ratio, low=0)
-    return 100 * one.value, 100 * one.low, 100 * one.high, other.value, other.low, other.high
+    away = reach / reference if reference > 0 else np.nan  # ratio - 1 is difference / reference
+    return (
+        100 * difference, 100 * max(-1.0, min(one.low, difference - reach)),
+        100 * min(1.0, max(one.high, difference + reach)),
+        ratio, max(0.0, min(other.low, ratio - away)), max(other.high, ratio + away),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from esm2amp_core.errors import Issue, quoted
 from esm2amp_core.progress import Report, silent
 from esm2amp_core.region_files import EVERY, REGION_COLUMNS, RESIDUE, SEGMENT
 from esm2amp_core.regions.coverage import POSITIONS, coverage, coverage_names, position_coverage
-from esm2amp_core.regions.enrichment import Enrichment, corrected, enrichment
+from esm2amp_core.regions.enrichment import MIN_CARRIERS, Enrichment, corrected, enrichment
 from esm2amp_core.regions.hit_rates import THRESHOLDS, classes_of, hit_rates
 from esm2amp_core.regions.important_units import ImportantUnits
 from esm2amp_core.regions.pair_tests import pair_tests
@@ -205,9 +205,10 @@ def _summary(
             "exact": found.exact, "n_shuffled": found.n_shuffled,
             "p_values": "two-sided",
             "q_values": "Benjamini-Hochberg, over one table",
-            "intervals": "95 %, for pairs that share proteins; none for fewer than 10 pairs",
+            "intervals": "95 %, for pairs that share proteins, at least as wide as 95 % of shufflings; only "
+                         f"from {MIN_CARRIERS} proteins and {MIN_CARRIERS} pairs with such a region on",
         },
-        "notes": _notes(important, with_region),
+        "notes": [*_notes(important, with_region), *_without_interval(found.carriers, coverage_names(types))],
     }  # fmt: skip
 
 
@@ -220,3 +221,12 @@ def _notes(important: ImportantUnits, with_region: Sequence[str]) -> list[str]:
         f"That decided in {int(important.ties.sum()):,} of {n:,} pairs.",
         "Where annotations are silent, a region may still exist: nobody may have looked.",
     ]
+
+
+def _without_interval(carriers: dict[str, int], names: Sequence[str]) -> list[str]:
+    """Why there is no 95 % interval, where there is none; types without any region are not named."""
+    few = [f"{name} ({carriers[name]})" for name in names if 0 < carriers[name] < MIN_CARRIERS]
+    if not few:
+        return []
+    return [f"Without a 95 % interval, because fewer than {MIN_CARRIERS} proteins, or pairs with such a "
+            f"protein, have a region: {', '.join(few)}. The p-values hold all the same."]

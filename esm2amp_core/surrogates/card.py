@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esm2amp_core.bundles import EXPLAINERS, WEIGHTS, Manifest, file_digest
+from esm2amp_core.bundles import EXPLAINERS, MANIFEST, WEIGHTS, Manifest, file_digest
 from esm2amp_core.errors import BundleError
 from esm2amp_core.json_records import check_kinds, check_names, json_object
 from esm2amp_core.models.integrity import file_inside
@@ -114,7 +114,17 @@ def verify_files(folder: Path, card: Card, needed: tuple[str, ...]) -> None:
 
 
 def why_unusable(kind: str, bundle: ModelBundle) -> str:
-    """Why a bundle has no second model of a kind that could explain it; empty if it has one."""
+    """Why a bundle has no second model of a kind that could explain it; empty if it has one.
+
+    Raises
+    ------
+    BundleError
+        If the bundle itself is gone since it was loaded.
+    """
+    if bundle.folder is not None and not (bundle.folder / MANIFEST).is_file():
+        raise BundleError(f"The files of the model {bundle.manifest.title!r} ({bundle.folder.name}) were "
+                          "removed while it was in use.",
+                          hint="Install the model again and run this again, or choose another model.")
     folder = None if bundle.folder is None else place_of(kind, bundle.folder)
     if folder is None or not (folder / CARD).is_file():
         return f"This model has no {TITLES[kind]}; train one with `{remedy(kind, bundle.manifest)}`."

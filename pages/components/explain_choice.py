@@ -20,6 +20,8 @@ from pages.components.pair_choice import ROW, choose_from
 from pages.components.text import count, literal
 
 WITH_ATTENTION = "starter_amps"
+MOST_NAMED = 10
+"""Rows told by their numbers."""
 
 
 def choose_pair(folder: ExplanationFolder) -> int | str:
@@ -44,7 +46,13 @@ def choose_pair(folder: ExplanationFolder) -> int | str:
 
 
 def show_score(view: View, threshold: float | None) -> None:
-    """Probability and call of the pair in words; for a mean, how many pairs it is of."""
+    """Probability and call of the pair in words; for a mean, of how many pairs it is, and of which not."""
+    left_out = view.folder.summary["left_out"]
+    if left_out and (not view.is_pair or len(view.folder.pairs) == 1):
+        rows = ", ".join(f"{row['row']}" for row in left_out[:MOST_NAMED])
+        more = f" and {len(left_out) - MOST_NAMED:,} more" if len(left_out) > MOST_NAMED else ""
+        st.markdown(f"**{count(len(left_out), 'row')} could not be explained:** {rows}{more}. "
+                    "Files and settings tell why.")
     if not view.is_pair:
         called = int(view.folder.pairs["interacts"].fillna(False).sum())
         st.markdown(f"The mean of **{count(len(view.positions), 'pair')}**. Of all "

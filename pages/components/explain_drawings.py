@@ -33,8 +33,8 @@ def _file(suffix: str, draw: Callable[..., Figure], *args: object, **options: ob
     return {"svg": to_svg, "png": to_png}[suffix](draw(*args, **options))
 
 
-def tracks(view: View, method: str) -> Figure:
-    """Both sequences, coloured by a method."""
+def tracks(view: View, method: str, note: str = "") -> Figure:
+    """Both sequences, coloured by a method; a `note` stands above them."""
     from esm2amp_core.plots.paper import DOUBLE_MM
     from esm2amp_core.plots.tracks import sequence_tracks
 
@@ -42,7 +42,7 @@ def tracks(view: View, method: str) -> Figure:
     residues = next(({side: parts_of.residue_values(part, side) for side in "AB"}
                      for part in view.parts.values() if parts_of.has_residues(part)), None)
     return sequence_tracks(values, view.pair, unit=parts_of.unit_of(method), signed=signed, residues=residues,
-                           width_mm=DOUBLE_MM)
+                           title=note, width_mm=DOUBLE_MM)
 
 
 def bars(panels: Sequence[parts_of.Bars], pair: PairTokens) -> Figure:

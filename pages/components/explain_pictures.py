@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS, Explanation
@@ -56,7 +57,8 @@ def _doubt(methods: list[str]) -> str:
 def show_tracks(view: View, unfaithful: set[str]) -> None:
     """Both proteins from end to end, coloured by one method."""
     methods = list(view.parts)
-    default = next((method for method in PREFERRED if method in methods), methods[0])
+    preferred = [method for method in PREFERRED if method in methods] + methods
+    default = next((method for method in preferred if method not in unfaithful), preferred[0])
     heading, chooser = st.columns([3, 1.2], vertical_alignment="bottom")
     heading.subheader("The two sequences", anchor=False)
     method = chooser.selectbox("Coloured by", methods, index=methods.index(default), key="explain-colour",
@@ -67,18 +69,22 @@ def show_tracks(view: View, unfaithful: set[str]) -> None:
         residues = None if by_residue is None else parts_of.residue_values(by_residue, side)
         clickable_chart(
             sequence_track(sequence, side, values, view.pair, signed=signed, residues=residues,
-                           chosen=chosen_tokens(view.pair)),
+                           chosen=chosen_tokens(view.pair), muted=method in unfaithful,
+                           muted_residues=by_residue is not None and by_residue.method in unfaithful),
             key=f"track-{side}", alt=f"Protein {side}: its ten segments, coloured by their importance",
         )  # fmt: skip
     below = "" if by_residue is None else " The curve and the colour behind the letters: residue by residue."
     colours = TOLD_APART if signed else "The stronger the blue, the more a segment matters. "
+    if method in unfaithful:
+        colours = "The stronger the grey, the larger the value. "
     words = (f"The numbered blocks are the ten segments of each protein. {colours}Drag over a stretch to "
              f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
     shown = {method} if by_residue is None else {method, by_residue.method}
-    words += _doubt([name for name in view.parts if name in shown & unfaithful])
+    doubted = _doubt([name for name in view.parts if name in shown & unfaithful])
     table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue
              else lambda: frames.token_table({method: view.parts[method]}, view.pair))
-    caption_and_files(view, words, "sequences", table, drawings(drawn.tracks, view, method))
+    note = doubted.strip(" *")
+    caption_and_files(view, words + doubted, "sequences", table, drawings(drawn.tracks, view, method, note))
 
 
 def show_bars(view: View, unfaithful: set[str]) -> None:
@@ -90,7 +96,7 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
     )  # fmt: skip
     signs = TOLD_APART if any(panel.signed for panel in panels) else ""
     words = ("Each method measures in units of its own: compare the order of bars, not their lengths. "
-             f"{signs}{_from_where(view)}")
+             f"{signs}{_from_where(view)}{_order_words(view)}")
     if unfaithful:
         names = ", ".join(METHODS[method].title for method in view.parts if method in unfaithful)
         words += (f"Grey: {names}. Leaving out segments in this order changes the score no more than a "
@@ -104,6 +110,20 @@ def show_bars(view: View, unfaithful: set[str]) -> None:
         for method, reason in view.folder.summary["unavailable"].items():
             title = METHODS[method].title if method in METHODS else literal(method)
             st.markdown(f"- **{title}** was left out: {literal(str(reason))}")
+
+
+def _order_words(view: View) -> str:
+    """Which number puts the segments in order, and which other ones there are."""
+    signed = [part for method, part in view.parts.items() if METHODS[method].signed]
+    words = "Places, and the segments named at the top, go by the length of the bar"
+    if not signed:
+        return f"{words}. "
+    words += (", to whichever side; the test of leaving segments out goes by the value with its sign, those "
+              "first that moved the score to where it is. ")
+    if any(not np.allclose(part.magnitude, np.abs(part.value)) for part in signed):
+        words += ("Magnitudes, in the files, sum a segment's parts without letting these cancel and may "
+                  "give another order. ")
+    return words
 
 
 def show_matrix(view: View, part: Explanation, unfaithful: set[str]) -> None:
@@ -191,8 +211,23 @@ def show_interactions(view: View, part: Explanation) -> None:
         st.caption("What two segments add to the score together, beyond what each of them adds alone. Blue: "
                    "together they speak more for the interaction than apart; orange: less, for instance "
                    "because they say the same.")
+        if words := _sampled_words(view, part):
+            st.caption(words)
         st.caption("It is no contact map: that two segments work together in the model does not say that "
                    f"they touch. {_reads(view)}")
+
+
+def _sampled_words(view: View, part: Explanation) -> str:
+    """How far the numbers of the map are sampled; "" where all combinations were taken."""
+    errors = part.arrays.get("interaction_errors")
+    if errors is None or not errors.any():
+        return ""
+    own = errors[0][np.triu_indices(len(view.pair.tokens), k=1)]
+    of_pairs = "" if view.is_pair else " in a single pair"
+    usual, most = (number_text(float(error), ".2g") for error in (np.median(own), own.max()))
+    return (f"**Sampled:** from {part.settings['coalitions']:,} of {2 ** len(view.pair.tokens):,} "
+            f"combinations of segments. The standard error of a cell{of_pairs} is {usual} (median; at most "
+            f"{most}): read nothing from cells nearer to 0 than about twice that.")
 
 
 def _head_words(head: int | str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures import explanation_parts as parts_of
+from esm2amp_core.figures.explanation_ranking import leaders_of
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_pictures import (
     show_bars,
@@ -25,8 +25,10 @@ from pages.components.explain_structure import show_in_3d
 from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
 from pages.components.tabs import show_tabs
+from pages.components.text import count
 
-FIRST = 3
+FIRST, MOST_EQUAL = 3, 5
+"""Segments named in the headline; of equal ones so many by name."""
 
 
 def explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
@@ -61,7 +63,7 @@ def sections_of(
     if not view.is_pair:
         sections["Pair by pair"] = lambda: show_swarm(view)
     if view.is_pair:
-        sections["In 3D"] = lambda: show_in_3d(workspace, view)
+        sections["In 3D"] = lambda: show_in_3d(workspace, view, unfaithful)
     if has_tests(view):
         sections["How far to trust it"] = lambda: show_trust(view)
     sections["Files and settings"] = lambda: show_provenance(workspace, view)
@@ -74,14 +76,23 @@ def _first_words(view: View, unfaithful: set[str]) -> str:
     if not trusted:
         return ("None of the methods does better than a random order here: nothing should be read from this "
                 "explanation.")
-    tokens = view.pair.tokens
-    votes = Counter(token for part in trusted for token in parts_of.first_tokens(part, tokens, FIRST))
-    best = sorted(votes, key=lambda token: (-votes[token], tokens.index(token)))[:FIRST]
+    leaders = leaders_of(trusted, view.pair.tokens, FIRST)
+    if not leaders:
+        return "No segment matters more than any other here."
     if len(trusted) == 1:
-        named = ", ".join(_short(view, token) for token in best)
-        return f"**Most important to the model**, by {METHODS[trusted[0].method].title}: {named}."
-    named = ", ".join(f"{_short(view, token)}: {votes[token]} of {len(trusted)}" for token in best)
-    return f"**Most often among the first {FIRST} segments**, by method: {named}."
+        named = ", ".join(_equals(view, one.tokens) for one in leaders)
+        return (f"**Most important to the model**, by the length of the bars of "
+                f"{METHODS[trusted[0].method].title}: {named}.")
+    named = ", ".join(f"{_equals(view, one.tokens)}: {one.votes} of {len(trusted)}" for one in leaders)
+    return (f"**Most often among the {FIRST} longest bars**, in how many of the "
+            f"{count(len(trusted), 'method')}: {named}.")
+
+
+def _equals(view: View, tokens: tuple[str, ...]) -> str:
+    """A token, or several that are told as equal."""
+    named = [_short(view, token) for token in tokens[:MOST_EQUAL]]
+    more = f" and {len(tokens) - MOST_EQUAL:,} more" if len(tokens) > MOST_EQUAL else ""
+    return named[0] if len(tokens) == 1 else f"{' = '.join(named)}{more} (equal)"
 
 
 def _short(view: View, token: str) -> str:

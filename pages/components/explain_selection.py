@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_ranking import places_of
 from pages.components.explain_reading import View
 from pages.components.text import count, literal
 
@@ -99,7 +99,7 @@ def _show_token(view: View, token: str) -> None:
                     f"{literal(view.pair.name(token), limit=40)} ({count(len(stretch), 'residue')})")
         st.code(stretch, language=None, wrap_lines=True)
     if ranks := _ranks(view, token):
-        st.caption(f"Place among the {len(view.pair.tokens)} segments: {ranks}")
+        st.caption(f"Place among the {len(view.pair.tokens)} segments, by length of bar: {ranks}")
 
 
 def _ranks(view: View, token: str) -> str:
@@ -107,9 +107,11 @@ def _ranks(view: View, token: str) -> str:
     at = view.pair.tokens.index(token)
     places = []
     for method, part in view.parts.items():
-        place = 1 + int(np.sum(part.magnitude[0] > part.magnitude[0][at]))
-        sign = ""
-        if METHODS[method].signed:
-            sign = ", for" if part.value[0][at] > 0 else ", against"
-        places.append(f"{METHODS[method].title} {place}{sign}")
+        of_all = places_of(part)
+        place = int(of_all[at])
+        shared = " (shared)" if (of_all == place).sum() > 1 else ""
+        sign, value = "", part.value[0][at]
+        if METHODS[method].signed and value:
+            sign = ", for" if value > 0 else ", against"
+        places.append(f"{METHODS[method].title} {place}{shared}{sign}")
     return "; ".join(places)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS, Explanation
@@ -14,13 +16,24 @@ from pages.components.explain_reading import View
 from pages.components.explain_selection import choose, chosen_tokens
 from pages.components.structure_view import show_structure
 
+NO_BETTER = "no better than a random order"
 
-def show_in_3d(workspace: Workspace, view: View) -> None:
-    """A structure that a person brings, with the pair's importance on it."""
+
+def show_in_3d(workspace: Workspace, view: View, unfaithful: set[str]) -> None:
+    """A structure that a person brings, with the pair's importance on it.
+
+    The first method is one that does better than chance, where there is any; the others say that they do not
+    wherever their title stands.
+    """
     proteins = [Protein(name, sequence)
                 for name, sequence in zip(view.pair.names, view.sequences, strict=True)]
-    found = [importance_of(part, view.pair) for part in view.parts.values()]
-    found.sort(key=lambda one: one.by_segment)  # single residues first
+    parts = sorted(view.parts.values(),  # single residues first
+                   key=lambda part: (part.method in unfaithful, not parts_of.has_residues(part)))
+    found = [importance_of(part, view.pair) for part in parts]
+    found = [replace(one, title=f"{one.title} ({NO_BETTER})") if part.method in unfaithful else one
+             for one, part in zip(found, parts, strict=True)]
+    if doubted := [METHODS[part.method].title for part in parts if part.method in unfaithful]:
+        st.caption(f"**{', '.join(doubted)}: {NO_BETTER} here; read nothing from it.**")
     show_structure(workspace, proteins, importances=found, chosen=chosen_tokens(view.pair),
                    on_choose=choose_in_3d, about=_about(view), key=f"structure-{view.job.id}-{view.chosen}")
 
