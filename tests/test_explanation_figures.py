@@ -330,6 +330,23 @@ def test_every_control_is_counted_and_the_pairs_line_stands_in_each_panel():
     assert unknown.edges[0] < 0.2 and unknown.edges[-1] > 0.7
 
 
+@pytest.mark.parametrize("own", [0.0, 0.123, 0.5, 0.77, 1.0])
+@pytest.mark.parametrize("among", [[], [0.0, 1.0]])
+def test_each_control_at_least_as_high_as_the_pair_is_blue_and_the_others_are_not(own, among):
+    scores = np.array([*np.random.default_rng(3).random(200), own, own, *among])
+    bars = controls_histogram({"shuffled": scores}, own).data[0]
+    blue = sum(n for n, colour in zip(bars.y, bars.marker.color, strict=True) if colour == POSITIVE)
+    assert blue == (scores >= own).sum()
+    assert sum(bars.y) == len(scores)
+
+
+def test_controls_are_counted_where_the_pair_has_no_probability_or_all_are_the_same():
+    assert count_controls({"x": np.array([0.2, 0.9])}, np.nan).counts["x"].sum() == 2
+    assert count_controls({"x": np.array([])}, np.nan).counts["x"].sum() == 0
+    edges, counts = count_controls({"x": np.full(7, 1.0)}, 1.0)
+    assert counts["x"][edges[:-1] >= 1.0].sum() == 7
+
+
 # ---------------------------------------------------------------- tables
 
 

@@ -90,7 +90,8 @@ class ControlCounts(NamedTuple):
     Attributes
     ----------
     edges : ndarray, shape=(n + 1,)
-        Around every control and the pair itself.
+        Around every control; one of them is the pair's own probability, so that each interval lies on one
+        side of it.
     counts : dict of str to ndarray, shape=(n,)
         By kind of control.
     """
@@ -106,5 +107,11 @@ def count_controls(nulls: Mapping[str, np.ndarray], own: float, *, bins: int = 2
     if not len(every):
         every = np.array([0.0, 1.0])
     room = 0.04 * (float(np.ptp(every)) or 0.1)
-    edges = np.linspace(max(0.0, every.min() - room), min(1.0, every.max() + room), bins + 1)
+    low, high = max(0.0, every.min() - room), min(1.0, every.max() + room)
+    edges = np.linspace(low, high, bins + 1)
+    if np.isfinite(own):
+        width = (high - low) / bins
+        below, above = np.ceil((own - low) / width), np.ceil((high - own) / width)
+        # Where the pair itself is at 1, what is as high still needs an interval that begins there.
+        edges = np.clip(own + width * np.arange(-below, max(above, 1) + 1), low, high if above else None)
     return ControlCounts(edges, {kind: np.histogram(values, edges)[0] for kind, values in known.items()})
