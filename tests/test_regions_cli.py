@@ -89,6 +89,14 @@ def test_p_values_are_corrected_within_each_table(esm2amp):
         assert_allclose(table["q_value"], false_discovery_control(table["p_value"]))
 
 
+def test_types_without_an_interval_are_named_with_the_reason(esm2amp):
+    esm2amp("attention.csv", "--annotations", "regions.csv", "-o", "out")
+    assert pd.read_csv("out/enrichment.csv")["difference_low"].isna().all()
+    note = json.loads(Path("out/summary.json").read_text())["notes"][-1]
+    assert "Without a 95 % interval" in note and "fewer than 10 proteins" in note
+    assert "Domain (2), Repeat (1), ALL (2)" in note
+
+
 def test_annotations_of_other_proteins_are_refused_with_both_names(esm2amp):
     Path("other.csv").write_text("protein,type,start,end\nP99999,Domain,1,5\n")
     code, _, err = esm2amp("attention.csv", "--annotations", "other.csv", "-o", "out")

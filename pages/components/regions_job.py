@@ -86,8 +86,9 @@ def show_enrichment(job: Job, folder: RegionFolder) -> None:
         f"**Regions.** A dot right of 0: these {unit}s are covered more than by chance, that is when {moved}"
         ". Between top and low, chance itself need not be 0: the grey bar shows it. A filled dot: the "
         "p-value, corrected for all tests of this table, is at most 0.05. The line is "
-        "the 95 % interval over pairs that share proteins (from 10 pairs on). It shows where the explanation "
-        "points; it does not show that the model knows the region, nor that the region binds the partner.",
+        "the 95 % interval over pairs that share proteins; a type has none with fewer than 10 proteins, or "
+        "pairs with such a protein, that have a region of it. It shows where the explanation points; it does "
+        "not show that the model knows the region, nor that the region binds the partner.",
     )  # fmt: skip
     files_row(
         job, "position_bias", lambda: folder.positions, on_paper("position_plot", top, low, unit),
