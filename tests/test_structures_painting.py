@@ -58,6 +58,39 @@ def test_regions_colour_their_residues_also_beyond_the_end(placed):
     assert ("#111111", "Domain") in legend.entries
 
 
+def shade(colour):
+    """Relative luminance, as WCAG defines it."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def test_nothing_known_differs_from_zero_and_is_seen_on_white_and_on_dark():
+    (zero,) = importance_colours(np.zeros(1), 1.0, signed=True)
+    assert (shade(zero) + 0.05) / (shade(GREY) + 0.05) > 3
+    assert 1.05 / (shade(GREY) + 0.05) > 3 and (shade(GREY) + 0.05) / (shade("#12171d") + 0.05) > 3
+
+
+def test_the_legend_names_what_occurs_and_nothing_else():
+    one = Protein("one", SEQUENCE)
+    alone = place(parsed(chain_lines(SEQUENCE)), [one])
+    tagged = place(parsed(chain_lines("GSHHHHHH" + SEQUENCE)), [one])
+    beside = place(parsed(chain_lines(SEQUENCE, "A"), chain_lines("AGSTV" * 5, "B", y=60.0)), [one])
+    some = np.where(np.arange(40) < 3, np.nan, 1.0)
+    known, unknown = (Importance.of_residues("m", [own], signed=True) for own in (np.ones(40), some))
+    layer = RegionLayer((((1, 40, "Domain"), (90, 99, "Motif")),), {"Domain": "#111111", "Motif": "#222222"})
+
+    def grey(placement, colouring):
+        return [words for colour, words in paint(placement, colouring)[1].entries if colour == GREY]
+
+    assert [grey(alone, how) for how in (known, layer, CHAINS)] == [[], [], []]
+    assert paint(alone, layer)[1].entries == (("#111111", "Domain"),)
+    assert grey(alone, unknown) == ["nothing known"] and grey(tagged, known) == ["not of the protein"]
+    assert grey(beside, known) == ["another chain"]
+    assert grey(beside, unknown) == ["nothing known, or another chain"]
+    assert grey(tagged, RegionLayer(((),), {})) == ["no region, or not of the protein"]
+
+
 def test_confidence_has_alphafolds_colours():
     steps = [95.0, 90.0, 89.9, 70.0, 60.0, 49.0] * 6
     found = place(parsed(chain_lines(SEQUENCE[:36], b=steps)), [Protein("one", SEQUENCE)])

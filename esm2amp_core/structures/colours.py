@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from esm2amp_core.sequences import residue_stretch
 from esm2amp_core.structures.importance import Importance
 
-GREY = "#a9b3bc"
-"""Residues of which nothing is said: other chains, tags, no region. Seen on white and on black."""
+GREY = "#75707c"
+"""Residues of which nothing is said: other chains, tags, no region. Seen on white and on black, and, also in
+a ribbon's shade, far darker than the pale colour of 0."""
 PROTEINS = ("#2f86bd", "#d9641a")
 CHOSEN, CONTACT = "#d6277f", "#f2c014"
 _POSITIVE, _MIDDLE, _NEGATIVE = (15, 92, 150), (226, 230, 233), (200, 84, 8)
@@ -60,7 +61,7 @@ def importance_legend(importance: Importance) -> Legend:
     steps = np.linspace(-1 if importance.signed else 0, 1, 9)
     most = f"{importance.limit:.2g}"
     ends = (f"−{most} against", f"+{most} for") if importance.signed else ("0", f"{most} matters most")
-    return Legend(_unsaid(), tuple(_hex(_mixed(step)) for step in steps), *ends)
+    return Legend((), tuple(_hex(_mixed(step)) for step in steps), *ends)
 
 
 def plddt_colours(values: np.ndarray) -> list[str]:
@@ -97,14 +98,10 @@ class RegionLayer:
                 types[position] = name
         return types
 
-    def legend(self) -> Legend:
-        """Types that occur."""
-        found = dict.fromkeys(name for own in self.regions for _, _, name in own)
-        return Legend((*((self.colours.get(name, GREY), name) for name in found), (GREY, "no region")))
-
-
-def _unsaid() -> tuple[tuple[str, str], ...]:
-    return ((GREY, "nothing known, or another chain"),)
+    def legend(self, seen: Collection[str]) -> Legend:
+        """The types of `seen`, in the order of the regions."""
+        found = dict.fromkeys(name for own in self.regions for _, _, name in own if name in seen)
+        return Legend(tuple((self.colours.get(name, GREY), name) for name in found))
 
 
 def _mixed(share: float) -> tuple[float, ...]:

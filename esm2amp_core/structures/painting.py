@@ -113,15 +113,46 @@ def _labels(fit: ChainFit, side: int, tokens: Sequence[str], colouring: Colourin
 
 
 def _legend(placement: Placement, colouring: Colouring, chosen: bool, marked: bool) -> Legend:
+    """What the colours mean that occur."""
     if isinstance(colouring, Importance):
         legend = importance_legend(colouring)
     elif isinstance(colouring, RegionLayer):
-        legend = colouring.legend()
+        legend = colouring.legend({name for own in _types_seen(placement, colouring) for name in own})
     elif colouring == PLDDT:
         legend = plddt_legend()
     else:
         names = [(PROTEINS[side], f"protein {'AB'[side]}") for side, fit in enumerate(placement.fits) if fit]
-        legend = Legend((*names, (GREY, "another chain")))
+        legend = Legend(tuple(names))
     marks = [(CHOSEN, "chosen segment")] if chosen else []
     marks += [(CONTACT, "within 5 Å of the other protein")] if marked else []
-    return Legend((*marks, *legend.entries), legend.gradient, legend.low, legend.high)
+    grey = _unsaid(placement, colouring)
+    rest = [(GREY, ", or ".join(grey))] if grey else []
+    return Legend((*marks, *legend.entries, *rest), legend.gradient, legend.low, legend.high)
+
+
+def _unsaid(placement: Placement, colouring: Colouring) -> list[str]:
+    """What the grey residues are, where there are any."""
+    if colouring == PLDDT:
+        return []
+    fits = [(side, fit) for side, fit in enumerate(placement.fits) if fit]
+    words = []
+    if isinstance(colouring, Importance) and any(
+            np.isnan(colouring.values[side][fit.positions[fit.placed]]).any() for side, fit in fits):
+        words.append("nothing known")
+    if isinstance(colouring, RegionLayer) and any("" in own for own in _types_seen(placement, colouring)):
+        words.append("no region")
+    if any(not fit.placed.all() for _, fit in fits):
+        words.append("not of the protein")
+    if len(placement.structure.chains) > len({fit.chain.name for _, fit in fits}):
+        words.append("another chain")
+    return words
+
+
+def _types_seen(placement: Placement, layer: RegionLayer) -> list[set[str]]:
+    """Types of the residues of each protein that are in the structure; "" where there is no region."""
+    seen = []
+    for side, fit in enumerate(placement.fits):
+        if fit:
+            types = layer.types(side, len(fit.sequence))
+            seen.append({types[i] for i in fit.positions[fit.placed]})
+    return seen
