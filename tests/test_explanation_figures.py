@@ -236,6 +236,29 @@ def test_a_waterfall_ends_where_the_score_is():
     assert (np.diff(np.abs(steps.values[:4])) <= 0).all()
 
 
+def test_a_chosen_segment_is_a_step_of_its_own_however_small_it_is():
+    values = np.linspace(2, 0.1, T)
+    figure = waterfall(values, PAIR, base=0, output=float(values.sum()), chosen=(TOKENS[-1], "C.nonsense"))
+    bars = figure.data[0]
+    assert [about[0] for about in bars.customdata] == [*TOKENS[:10], TOKENS[-1], ""]
+    assert figure.layout.yaxis.ticktext[-1] == f"{T - 11} others"
+    framed = [(shape.y0, shape.y1) for shape in figure.layout.shapes if shape.type == "rect"]
+    assert framed == [(9.5, 10.5)]
+    assert_allclose(bars.base[-1] + bars.x[-1], values.sum())
+
+
+def test_a_single_other_step_has_its_own_name():
+    assert count_steps(np.arange(3.0), ("x", "y", "z"), 0.0, most=2).labels == ["z", "y", "x"]
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"), [(PAIR, "this pair 3"), (PairTokens(TOKENS), "mean of these pairs 3")]
+)
+def test_the_end_of_a_waterfall_says_whose_score_it_is(pair, words):
+    figure = waterfall(np.full(T, 0.1), pair, base=1, output=3)
+    assert words in [note.text for note in figure.layout.annotations]
+
+
 def test_a_waterfall_without_rest_has_no_bar_of_others():
     assert count_steps(np.ones(3), ("x", "y", "z"), 0.0).labels == ["x", "y", "z"]
 

@@ -70,8 +70,8 @@ def waterfall(
     chosen: Sequence[str] = (),
     scale_words: str = "score",
 ) -> go.Figure:
-    """From the base value over the segments to the score."""
-    steps = count_steps(values, pair.tokens, base)
+    """From the base value over the segments to the score; chosen ones are steps of their own."""
+    steps = count_steps(values, pair.tokens, base, chosen=chosen)
     n = len(steps.labels)
     words = dict(zip(pair.tokens, pair.hovers(), strict=True))
     figure = go.Figure()
@@ -89,7 +89,7 @@ def waterfall(
         figure.add_shape(type="line", x0=start, x1=start, y0=row + 0.32, y1=row + 0.68,
                          line={"color": FAINT, "width": 1})
     ends = np.concatenate([steps.starts, steps.starts + steps.values, [base, output]])
-    for value, name, y in ((base, "base value", -0.75), (output, "this pair", n - 0.25)):
+    for value, name, y in ((base, "base value", -0.75), (output, pair.output_words, n - 0.25)):
         figure.add_vline(x=value, line={"color": FAINT, "width": 1.5, "dash": "dash"})
         anchor, shift = ("left", 4) if value < (ends.min() + ends.max()) / 2 else ("right", -4)
         figure.add_annotation(x=value, y=y, text=f"{name} {number_text(value)}", showarrow=False,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 STEPS = 10
-"""Bars of a waterfall besides the one that sums up all others."""
+"""Bars of a waterfall besides those of chosen tokens and the one that sums up all others."""
 SPREAD = 0.36
 """How far points of a swarm stand aside at most; rows are 1 apart."""
 SIZES_AND_SIGNS = ("how much", "how much, and for or against")
@@ -34,8 +34,10 @@ class Steps(NamedTuple):
     values: np.ndarray
 
 
-def count_steps(values: np.ndarray, tokens: Sequence[str], base: float, *, most: int = STEPS) -> Steps:
-    """The largest steps, largest first, then all others in one.
+def count_steps(
+    values: np.ndarray, tokens: Sequence[str], base: float, *, most: int = STEPS, chosen: Sequence[str] = ()
+) -> Steps:
+    """The largest steps and the chosen ones, largest first, then all others in one.
 
     Parameters
     ----------
@@ -43,10 +45,15 @@ def count_steps(values: np.ndarray, tokens: Sequence[str], base: float, *, most:
     tokens : sequence of str, length=2T
     base : float
     most : int
-        Steps shown one by one.
+        Of the largest steps are shown one by one.
+    chosen : sequence of str
+        Tokens that are shown one by one in any case.
     """
     order = np.argsort(-np.abs(values), kind="stable")
-    first, others = order[:most], order[most:]
+    alone = np.array([place < most or tokens[i] in chosen for place, i in enumerate(order)], dtype=bool)
+    if (~alone).sum() == 1:  # it takes as much room under its own name
+        alone[:] = True
+    first, others = order[alone], order[~alone]
     names = [tokens[i] for i in first]
     sizes = [float(values[i]) for i in first]
     labels = list(names)

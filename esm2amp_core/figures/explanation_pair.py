@@ -54,6 +54,11 @@ class PairTokens:
         """Tokens of each protein."""
         return len(self.tokens) // 2
 
+    @property
+    def output_words(self) -> str:
+        """Whose score the tokens lead to."""
+        return "mean of these pairs" if self.lengths is None else "this pair"
+
     def name(self, token: str) -> str:
         """The protein that a token belongs to."""
         return self.names[_side(token)]

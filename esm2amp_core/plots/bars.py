@@ -102,8 +102,10 @@ def waterfall(
     axes.spines["left"].set_visible(False)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(unit)
-    figure.suptitle(f"from {number_text(base)} (baseline, dashed) to {number_text(ends[-1])} (this pair)",
-                    x=0.01, ha="left", fontsize=POINTS)
+    figure.suptitle(
+        f"from {number_text(base)} (baseline, dashed) to {number_text(ends[-1])} ({pair.output_words})",
+        x=0.01, ha="left", fontsize=POINTS,
+    )  # fmt: skip
     return figure
 
 
