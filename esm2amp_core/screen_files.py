@@ -175,17 +175,35 @@ class ScreenFolder:
         """Where a part of the manifest lies."""
         return self.folder / PARTS / Path(part["file"]).name
 
+    def check_parts(self) -> None:
+        """See that every part is there with all its rows, without reading the scores.
+
+        Raises
+        ------
+        JobError
+            If the screen is not finished, or a part is missing or cut off.
+        """
+        if sum(part["rows"] for part in self.manifest["parts"]) != self.manifest["screened"]["pairs"]:
+            raise JobError("The screen is not finished.",
+                           hint="Run it again into the same folder: it goes on.")
+        for part in self.manifest["parts"]:
+            path = self.part_path(part)
+            try:
+                n_rows = pq.read_metadata(path).num_rows
+            except (OSError, pa.ArrowException) as error:
+                raise unreadable(path) from error
+            if n_rows != part["rows"]:
+                raise unreadable(path)
+
     def parts(self) -> Iterator[pa.Table]:
         """Every pair's score, a part at a time: `PART_SCHEMA`.
 
         Raises
         ------
         JobError
-            If the screen is not finished, or a part is missing or not as it was written.
+            As of `check_parts`, and if a part is not as it was written.
         """
-        if sum(part["rows"] for part in self.manifest["parts"]) != self.manifest["screened"]["pairs"]:
-            raise JobError("The screen is not finished.",
-                           hint="Run it again into the same folder: it goes on.")
+        self.check_parts()
         for part in self.manifest["parts"]:
             yield read_part(self.part_path(part), part["sha256"])
 

@@ -121,6 +121,17 @@ def test_uploaded_files_may_be_packed(workspace):
     assert app.text_input[0].value == "mine against proteome"
 
 
+@pytest.mark.parametrize("contents", [b"", b"\n\n"])
+def test_a_file_without_anything_in_it_is_told(workspace, contents):
+    app = visit("screen")
+    app.segmented_control(key="screen-way").set_value("Upload files")
+    sound(app.run())
+    app.file_uploader[0].upload("mine.fasta", contents, "text/plain")
+    app.file_uploader[1].upload("library.fasta", fasta(LIBRARY).encode(), "text/plain")
+    assert "mine.fasta" in (told := sound(app.run()).error[0].value.replace("\\", ""))
+    assert "no usable protein" in told
+
+
 @pytest.mark.parametrize(("kind", "n_pairs"), [("Baits against a library", 54), (ALL, 190)])
 def test_the_example_is_ready_in_one_click(workspace, kind, n_pairs):
     app = visit("screen")
@@ -269,6 +280,32 @@ def test_a_damaged_screen_is_told_in_words(workspace, job):
     assert "missing or damaged" in at(job).error[0].value.replace("\\", "")
     (workspace.screen_folder(job.id) / names.SUMMARY).unlink()
     assert "missing" in at(job).error[0].value
+
+
+@pytest.mark.parametrize("damage", ["removed", "cut off"])
+def test_a_part_that_is_gone_is_told_where_it_would_be_taken_away(workspace, job, damage):
+    (part,) = (workspace.screen_folder(job.id) / names.PARTS).iterdir()
+    if damage == "removed":
+        part.unlink()
+    else:
+        part.write_bytes(part.read_bytes()[:-10])
+    app = at(job, "Files and settings")
+    told = app.error[0].value.replace("\\", "")
+    assert part.name in told and "missing or damaged" in told and "“Run again”" in told
+    labels = " ".join(found.label for found in app.download_button)
+    assert "Parquet" not in labels and "ZIP" in labels
+    button(app, "Run again").click()
+    again = sound(app.run()).query_params["job"]
+    run_pending(workspace)
+    assert again != job.id and not at(workspace.jobs.get(again), "Files and settings").error
+
+
+def test_a_file_that_is_gone_is_told_instead_of_offered(workspace, job):
+    (workspace.screen_folder(job.id) / names.GRAPHML).unlink()
+    app = at(job, "Files and settings")
+    assert names.GRAPHML in (told := app.error[0].value.replace("\\", "")) and "“Run again”" in told
+    labels = " ".join(found.label for found in app.download_button)
+    assert "GraphML" not in labels and "ZIP" not in labels and "Parquet" in labels
 
 
 def test_a_cancelled_screen_says_so_and_can_be_run_again(workspace):

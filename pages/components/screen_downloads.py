@@ -13,10 +13,13 @@ import pandas as pd
 import streamlit as st
 
 from esm2amp_core import screen_files as names
+from esm2amp_core.errors import JobError
 from esm2amp_core.jobs import Job
 from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.screen_files import ScreenFolder
 from pages.components.file_row import stem_of
+from pages.components.page import show_user_error
+from pages.components.screen_reading import ANEW
 from pages.components.text import count, flatten, literal
 
 MOST_PAIRS = 10_000_000
@@ -34,17 +37,26 @@ SHOWN_LEFT_OUT = 1_000
 
 def show_files(job: Job, screen: ScreenFolder) -> None:
     """Every file, what was left out, and the settings."""
+    missing = [name for name in (*TABLES, names.MANIFEST) if not (screen.folder / name).is_file()]
+    for name in missing:
+        show_user_error(JobError(f"{name} of the screen is missing.", hint=ANEW))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Tables and network**")
         for name, words in TABLES.items():
-            _button(job, name, words[:1].upper() + words[1:],
-                    lambda name=name: (screen.folder / name).read_bytes())
+            if name not in missing:
+                _button(job, name, words[:1].upper() + words[1:],
+                        lambda name=name: (screen.folder / name).read_bytes())
     with right:
         st.markdown("**Every pair's score**")
-        _all_scores(job, screen)
-        st.markdown("**Everything but the single scores**")
-        _button(job, "tables.zip", "All tables, network and settings (ZIP)", lambda: _zipped(screen.folder))
+        try:
+            _all_scores(job, screen)
+        except JobError as error:  # said here: a button that is pressed cannot say anything
+            show_user_error(JobError(error.message, hint=ANEW))
+        if not missing:
+            st.markdown("**Everything but the single scores**")
+            _button(job, "tables.zip", "All tables, network and settings (ZIP)",
+                    lambda: _zipped(screen.folder))
     if len(screen.left_out):
         with st.expander(f"{count(len(screen.left_out), 'record')} not scored under its own name"):
             st.dataframe(screen.left_out.head(SHOWN_LEFT_OUT), hide_index=True,
@@ -58,6 +70,7 @@ def show_files(job: Job, screen: ScreenFolder) -> None:
 
 def _all_scores(job: Job, screen: ScreenFolder) -> None:
     n_pairs = screen.summary["n_pairs"]
+    screen.check_parts()
     if n_pairs > MOST_PAIRS:
         st.markdown(f"{n_pairs:,} pairs are too many for a download. They lie on the machine that made them, "
                     "as Parquet files:")

@@ -59,7 +59,8 @@ def _uploaded(place: DeltaGenerator, what: str, settings: Settings, words: str) 
         f"{what}: FASTA, or a table with the columns protein and sequence", type=SUFFIXES,
         key=f"screen-{what}-file", max_upload_size=settings.max_file_mb, help=f"{words} May be gzipped.",
     )  # fmt: skip
-    return (b"", "") if file is None else (file.getvalue(), file.name)
+    # An empty file is given, too: as one with an empty line, it is told what it lacks.
+    return (b"", "") if file is None else (file.getvalue() or b"\n", file.name)
 
 
 def _example(kind: str) -> ScreenSource:

@@ -14,6 +14,9 @@ from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import SUMMARY, ScreenFolder
 from esm2amp_core.workspace import Workspace
 
+ANEW = "Choose “Run again” above: a new job scores all pairs anew."
+"""What helps on the page where a file of a finished screen is missing or damaged."""
+
 
 def open_screen(workspace: Workspace, job: Job) -> ScreenFolder:
     """The screen of a finished job. Do not modify its tables.

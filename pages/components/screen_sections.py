@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from esm2amp_core.errors import JobError
+from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.workspace import Workspace
 from pages.components.model_words import model_of
@@ -12,7 +14,7 @@ from pages.components.result_summary import show_meaning
 from pages.components.screen_downloads import show_files
 from pages.components.screen_hits import show_hits
 from pages.components.screen_pictures import show_background, show_histogram, show_network
-from pages.components.screen_reading import open_screen, sticky_of
+from pages.components.screen_reading import ANEW, open_screen, sticky_of
 from pages.components.tabs import show_tabs
 from pages.components.text import count, literal
 
@@ -39,17 +41,23 @@ def explore(workspace: Workspace, job_id: str) -> None:
 def _explore(workspace: Workspace, job_id: str) -> None:
     with error_boundary():
         job = workspace.jobs.get(job_id)
-        screen = open_screen(workspace, job)
-        _show_summary(screen)
-        show_meaning(model_of(workspace, job))
-        _show_notes(screen.summary["notes"])
-        show_tabs({
-            "Best pairs": lambda: show_hits(workspace, job, screen),
-            "Network": lambda: show_network(job, screen),
-            "All scores": lambda: show_histogram(job, screen),
-            "Proteins": lambda: show_background(job, screen),
-            "Files and settings": lambda: show_files(job, screen),
-        }, key="screen-section")  # fmt: skip
+        try:
+            _show_screen(workspace, job, open_screen(workspace, job))
+        except JobError as error:
+            raise JobError(error.message, hint=ANEW) from error
+
+
+def _show_screen(workspace: Workspace, job: Job, screen: ScreenFolder) -> None:
+    _show_summary(screen)
+    show_meaning(model_of(workspace, job))
+    _show_notes(screen.summary["notes"])
+    show_tabs({
+        "Best pairs": lambda: show_hits(workspace, job, screen),
+        "Network": lambda: show_network(job, screen),
+        "All scores": lambda: show_histogram(job, screen),
+        "Proteins": lambda: show_background(job, screen),
+        "Files and settings": lambda: show_files(job, screen),
+    }, key="screen-section")  # fmt: skip
 
 
 def _show_notes(notes: list[str]) -> None:
