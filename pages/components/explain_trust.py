@@ -152,8 +152,8 @@ def _agreement(view: View, test: Agreement) -> None:
     rows = test.rows if at is None else test.rows[[at]]
     second = f"{SIGNED_AGREEMENT} " if np.isfinite(signed).any() else ""
     caption_and_files(
-        view, "Of the magnitudes' orders. 1: two methods put the segments in the same one; 0: theirs have nothing "
-        f"in common; −1: they are reversed. {second}"
+        view, "Of the magnitudes. 1: two methods put the segments in the same order; 0: their orders have "
+        f"nothing in common; −1: they are reversed. {second}"
         "Methods may agree and all be wrong about the biology, and those that explain second models (forest, "
         "network) need not agree with the others.", "agreement",
         lambda: test.frame().loc[lambda frame: frame["row"].isin(rows)],
