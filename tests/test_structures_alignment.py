@@ -89,6 +89,21 @@ def test_a_stretch_that_differs_in_most_residues_is_none_of_the_proteins():
     assert fit.placed.tolist() == [True] * 40 + [False] * 14 + [True] * 40 and fit.identity == 1
 
 
+def test_a_repeat_is_told_with_all_places_where_it_fits_as_well():
+    fit = fitted(SEQUENCE + "GG" + SEQUENCE + LONG + SEQUENCE, chain_lines(SEQUENCE))
+    places = [(1, 40), (43, 82), (143, 182)]
+    here = (int(fit.positions[0]) + 1, int(fit.positions[-1]) + 1)
+    others = [f"{first}–{last}" for first, last in places if (first, last) != here]
+    assert here in places and fit.elsewhere == others
+    assert f"residues {here[0]}–{here[1]}, but fits equally well at {others[0]} and {others[1]}" in fit.doubt
+    assert fit.doubt in fit.words()
+    spoilt = SEQUENCE[:9] + "W" + SEQUENCE[10:]
+    assert fitted(SEQUENCE + spoilt, chain_lines(SEQUENCE)).doubt == ""
+    assert fitted(SEQUENCE + SEQUENCE[:39], chain_lines(SEQUENCE)).elsewhere == []
+    one_more = fitted(SEQUENCE * 2, chain_lines(SEQUENCE, unseen={20, 21, 39}))
+    assert one_more.elsewhere in (["41–79"], ["1–39"])
+
+
 def test_point_mutations_are_named_as_people_write_them():
     fit = fitted(SEQUENCE, chain_lines(SEQUENCE[:9] + "W" + SEQUENCE[10:]))
     assert fit.differences() == ["R10W"] and fit.identity == pytest.approx(39 / 40)

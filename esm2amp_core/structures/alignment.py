@@ -10,6 +10,7 @@ from functools import cached_property
 import gemmi
 import numpy as np
 
+from esm2amp_core.errors import printable
 from esm2amp_core.sequences import STANDARD, residue_number, residue_range
 from esm2amp_core.structures.structure import Chain
 
@@ -54,8 +55,11 @@ class ChainFit:
     @cached_property
     def identical(self) -> np.ndarray:
         """Those that also are the same amino acid: ndarray, dtype=bool, shape=(R,)."""
-        own = np.array([residue.letter for residue in self.chain.residues])
-        return self.placed & (own == np.array(list(self.sequence))[self.positions])
+        return self.placed & (self._letters == np.array(list(self.sequence))[self.positions])
+
+    @cached_property
+    def _letters(self) -> np.ndarray:
+        return np.array([residue.letter for residue in self.chain.residues])
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -78,9 +82,33 @@ class ChainFit:
             return (f"of its {len(self.positions):,} residues, {found or 'none'} can be found in stretches "
                     "that agree with the protein's sequence")
         if self.identity < ENOUGH:
-            return (f"{self.identity:.0%} of the aligned residues are the same, and {ENOUGH:.0%} are asked "
-                    "for: a relative, but another protein")
+            return (f"{100 * self.identity:.0f} % of the aligned residues are the same, and "
+                    f"{100 * ENOUGH:.0f} % are asked for: a relative, but another protein")
         return ""
+
+    @cached_property
+    def elsewhere(self) -> list[str]:
+        """Other stretches of the protein on which the chain lies as well, such as repeats: ``77–148``."""
+        positions, letters = self.positions[self.placed], self._letters[self.placed]
+        if not len(positions):
+            return []
+        first, last, own = positions.min(), positions.max(), np.array(list(self.sequence))
+        shifts = [shift for shift in range(-first, len(own) - last) if shift
+                  and (own[positions + shift] == letters).sum() >= self.identical.sum()]
+        return [_stretch(int(first) + shift, int(last) + 1 + shift) for shift in shifts]
+
+    @property
+    def doubt(self) -> str:
+        """That the chain may be another stretch of the protein, in a sentence; empty where it cannot."""
+        if not self.elsewhere:
+            return ""
+        *most, last = self.elsewhere[:_MOST_NAMED]
+        places = f"{', '.join(most)} and {last}" if most else last
+        more = len(self.elsewhere) - _MOST_NAMED
+        positions = self.positions[self.placed]
+        here = _stretch(int(positions.min()), int(positions.max()) + 1)
+        return (f"Chain {printable(self.chain.name)} is shown as residues {here}, but fits equally well at "
+                f"{places}{f' and {more:,} more places' if more > 0 else ''}: the sequence repeats itself.")
 
     def on_chain(self, values: np.ndarray) -> np.ndarray:
         """Numbers of the protein's residues, at the chain's: shape (L,) -> (R,), NaN where there are none."""
@@ -89,9 +117,12 @@ class ChainFit:
     def words(self) -> list[str]:
         """What to know of the alignment, one sentence each."""
         lines = [f"{self.placed.sum():,} of the protein's {len(self.sequence):,} residues are in the "
-                 f"structure, {self.identity:.1%} of them the same amino acid."]
+                 f"structure, {100 * self.identity:.1f} % of them the same amino acid."]
+        if self.doubt:
+            lines.append(self.doubt)
         if self.identity < SAME:
-            lines.append(f"Below {SAME:.0%}: probably the protein of another species, or an engineered one.")
+            lines.append(f"Below {100 * SAME:.0f} %: probably the protein of another species, or an "
+                         "engineered one.")
         if unseen := _stretches(~self.seen):
             lines.append(f"Not in the structure: residues {_listed(unseen)}.")
         if differing := self.differences():
@@ -181,8 +212,12 @@ def _names(sequence: str) -> list[str]:
 def _stretches(mask: np.ndarray) -> list[str]:
     """Runs of true values as residues people count: ``1–44``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
-    ends = [residue_range(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-    return [f"{first:,}–{last:,}" if first < last else f"{first:,}" for first, last in ends]
+    return [_stretch(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _stretch(start: int, stop: int) -> str:
+    first, last = residue_range(start, stop)
+    return f"{first:,}–{last:,}" if first < last else f"{first:,}"
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -136,8 +136,9 @@ def _alt(placement: Placement, proteins: Sequence[Protein], title: str) -> str:
 
 def _tell(placement: Placement, proteins: Sequence[Protein]) -> None:
     """How the structure fits the proteins."""
-    for reason in filter(None, placement.reasons):
-        st.info(literal(reason))
+    doubts = [fit.doubt for fit in placement.fits if fit]
+    for words in filter(None, [*placement.reasons, *doubts]):
+        st.info(literal(words))
     with st.expander("How the structure fits the sequences"):
         for side, protein, fit, fits in zip("AB", proteins, placement.fits, placement.candidates,
                                             strict=False):
