@@ -145,6 +145,13 @@ def test_names_of_people_stay_text_in_every_picture(figure):
     assert "&lt;img" in said
 
 
+def test_signs_that_turn_or_hide_text_are_visible_in_a_name():
+    odd = "abc\u202e09\u2066\x1b[2J\u200b\n<x"
+    assert picture_text(odd, limit=60) == r"abc\u202e09\u2066\x1b[2J\u200b &lt;x"
+    title = sequence_track("A" * 40, "B", np.ones(T), PairTokens(TOKENS, ("x", odd), (40, 40)), signed=False)
+    assert title.layout.annotations[0].text.startswith(r"<b>B</b> · abc\u202e09")
+
+
 def test_a_long_name_is_shortened_before_it_is_escaped():
     assert picture_text("<" * 50, limit=3) == "&lt;&lt;…"
 

@@ -128,6 +128,10 @@ def test_whoever_filters_is_told_that_downloads_hold_all_rows(shown, matching, t
     assert ("downloads hold every row" in shown_words(shown, matching, 9)) is told
 
 
+def test_signs_that_turn_or_hide_text_are_visible():
+    assert without_escapes(literal("abc\u202e09\u200b\x1b[2J")) == r"abc\u202e09\u200b\x1b[2J"
+
+
 def test_literal_text_is_one_line_and_can_be_shortened():
     assert literal("a\n\nb\tc") == "a b c"
     assert literal("abcdefgh", limit=5) == "abcd…"

@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from esm2amp_core.errors import printable
 from esm2amp_core.explanation_files import token_range
 
 LONGEST_NAME = 28
@@ -84,8 +85,11 @@ class PairTokens:
 
 
 def picture_text(text: str, *, limit: int = LONGEST_NAME) -> str:
-    """Text of a person as Plotly shows it literally: it reads some HTML in labels."""
-    text = " ".join(text.split())
+    """Text of a person as Plotly shows it literally: it reads some HTML in labels.
+
+    Control and direction characters are visible, as `printable` writes them.
+    """
+    text = printable(" ".join(text.split()))
     if len(text) > limit:
         text = f"{text[: limit - 1]}…"
     return html.escape(text, quote=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -17,6 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from esm2amp_core.errors import printable
 from esm2amp_core.figures.explanation_numbers import colour_range
 
 SINGLE_MM, DOUBLE_MM = 85.0, 178.0
@@ -96,10 +96,8 @@ def _saved(figure: Figure, **how: object) -> bytes:
 
 
 def plain(text: str, longest: int = LONGEST_NAME) -> str:
-    """A name as a figure can hold it: on one line, without control characters, cut where it is long."""
-    shown = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Cn", "Zl", "Zp") else letter
-                    for letter in text)  # fmt: skip
-    shown = " ".join(shown.split())
+    """A name as a figure can hold it: on one line, control characters visible, cut where it is long."""
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from esm2amp_core.errors import printable
+
 # Invisible, takes no room, and breaks up what Streamlit draws as pictures even where it is escaped: it stands
 # within these alone, since it would go along when a person copies the text.
 WORD_JOINER = "\u2060"
@@ -21,7 +23,7 @@ TALL_ROW = 66
 
 
 def literal(text: str, *, limit: int = 0) -> str:
-    """Text for Streamlit's Markdown that shows exactly as it stands.
+    """Text for Streamlit's Markdown that shows exactly as it stands; control characters are visible.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def literal(text: str, *, limit: int = 0) -> str:
     limit : int
         Letters shown at most, if not 0; a longer text ends with an ellipsis.
     """
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     if limit and len(text) > limit:
         text = f"{text[: limit - 1]}…"
     text = PICTURES.sub(lambda found: f"{found.group()[0]}{WORD_JOINER}{found.group()[1:]}", text)
