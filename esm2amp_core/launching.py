@@ -1,8 +1,9 @@
-"""How the app starts its worker: a process of its own that outlives the app."""
+"""How the app is started, and how it starts its worker: a process of its own that outlives the app."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,41 @@ from esm2amp_core.settings import REPOSITORY, Settings
 from esm2amp_core.store.worker_seat import WorkerSeat
 
 MAX_LOG_BYTES = 5_000_000
+PATIENCE_SECONDS = 10.0
+"""A server has so long to end by itself."""
+
+
+def run_server(command: list[str], folder: Path) -> int:
+    """Run a command that does not outlive this process: where this one is told to end, so is the other.
+
+    Returns
+    -------
+    int
+        Its exit status.
+
+    Raises
+    ------
+    SystemExit
+        If this process is told to end (SIGTERM), after the other has ended.
+    """
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        server = subprocess.Popen(command, cwd=folder)
+        try:
+            return server.wait()
+        finally:
+            server.terminate()  # does nothing to one that has ended
+            try:
+                server.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def ensure_worker(seat: WorkerSeat, settings: Settings, log_file: Path) -> None:

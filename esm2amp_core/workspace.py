@@ -294,6 +294,19 @@ class Workspace:
         self.jobs.check_kept(job_id)
         return self.explanation_folder(job_id)
 
+    def explanation_of(self, comparison: Job) -> Path:
+        """Folder of the explanation that regions were compared with.
+
+        Raises
+        ------
+        JobError
+            If it was deleted, or its results were removed.
+        """
+        source = str(comparison.params["source"])
+        if not self.jobs.exists(source):
+            raise JobError("The explanation was deleted.", hint="Explain the pairs again, and compare anew.")
+        return self.finished_explanation(source)
+
     def published_terms(self, architecture: str) -> str:
         """Licence and citation of a published model, asked from where it lies: this uses the network.
 
@@ -350,7 +363,7 @@ class Workspace:
         """
         job = self.jobs.get(job_id)
         if job.kind == REGIONS:
-            self.finished_explanation(str(job.params["source"]))
+            self.explanation_of(job)
             return self._submit(regions_again(self.jobs, job, self.annotations_file(job_id)))
         if job.kind == SCREEN:
             return self._submit(screen_again(self.settings, self.jobs, job, *self.screened_files(job_id)))
@@ -371,6 +384,24 @@ class Workspace:
             return ScreenFolder(self.screen_folder(job_id)).n_scored
         except UserError:  # no model, or nothing there that can be read
             return 0
+
+    def scored(self, job: Job) -> tuple[int, int]:
+        """How many of a job's pairs have a score or are known to have none, and how many it has."""
+        if job.kind != SCREEN:
+            return job.n_done, job.n_rows
+        n_pairs = int(job.params.get("n_pairs", 0))
+        if job.state == JobState.DONE:
+            return n_pairs, n_pairs
+        try:
+            return ScreenFolder(self.screen_folder(job.id)).n_scored, n_pairs
+        except JobError:  # it has not begun, or another job took its scores over
+            return 0, n_pairs
+
+    def went_on(self, job: Job) -> Job | None:
+        """The newest job that took over what a stopped screen had scored, or went on from there."""
+        equal = self.jobs.equal_to(job, tuple(JobState))
+        return next((other for other in equal if other.created > job.created
+                     and other.params.get("n_kept_pairs")), None)
 
     def inputs(self, job_id: str) -> PairTable:
         """Input of a job, as submitted.

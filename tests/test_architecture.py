@@ -86,7 +86,8 @@ MAY_IMPORT = {
                          "evaluation", "explain", "surrogates"},
     "cli": NOUNS | {"exports", "feature_files", "workspace", "tasks", "installing", "downloads", "predictor",
                     "selfcheck", "models", "embed", "training", "evaluation", "splitting", "explain",
-                    "surrogates", "annotations", "regions", "screening", "explanation_report"},
+                    "surrogates", "annotations", "regions", "screening", "explanation_report",
+                    "launching"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from esm2amp_core.cli.console import NOTES, OUTPUT
 from esm2amp_core.errors import UserError
 from esm2amp_core.jobs import Job
+from esm2amp_core.launching import run_server
 from esm2amp_core.settings import REPOSITORY, Settings
 from esm2amp_core.workspace import Workspace
 
@@ -28,7 +28,8 @@ def list_jobs(
     workspace = Workspace.open()
     table = Table("id", "state", "rows", "errors", "created (UTC)", "title", box=None)
     for job in workspace.jobs.list(search=search, limit=limit):
-        rows = f"{job.n_done:,}/{job.n_rows:,}"
+        n_done, n_rows = workspace.scored(job)
+        rows = f"{n_done:,}/{n_rows:,}"
         created = f"{job.created:%Y-%m-%d %H:%M}"
         table.add_row(job.id, job.state.value, rows, f"{job.n_errors:,}", created, job.title)
     OUTPUT.print(table)
@@ -37,8 +38,9 @@ def list_jobs(
 @app.command()
 def show(job_id: JobId) -> None:
     """Show everything known of a job."""
-    job = Workspace.open().jobs.get(job_id)
-    for name, value in _facts(job).items():
+    workspace = Workspace.open()
+    job = workspace.jobs.get(job_id)
+    for name, value in _facts(job, *workspace.scored(job)).items():
         OUTPUT.print(f"{name:14} {value}")
 
 
@@ -74,15 +76,15 @@ def run_app(
     options = ["--server.port", str(port), "--server.address", address]
     # The app's own configuration lies beside app.py and is found from there only.
     raise typer.Exit(
-        subprocess.call([sys.executable, "-m", "streamlit", "run", str(script), *options], cwd=REPOSITORY)
+        run_server([sys.executable, "-m", "streamlit", "run", str(script), *options], REPOSITORY)
     )
 
 
-def _facts(job: Job) -> dict[str, object]:
+def _facts(job: Job, n_done: int, n_rows: int) -> dict[str, object]:
     """What `show` prints, in order."""
     facts = {
         "id": job.id, "title": job.title, "kind": job.kind, "state": job.state.value, "owner": job.owner,
-        "rows": f"{job.n_done:,} of {job.n_rows:,} done, {job.n_errors:,} with errors",
+        "rows": f"{n_done:,} of {n_rows:,} done, {job.n_errors:,} with errors",
         "stage": f"{job.stage} {job.stage_done:,}/{job.stage_total:,}" if job.stage else "",
         "created": job.created, "started": job.started, "finished": job.finished,
         "attempts": job.attempts, "input": job.input_digest, **job.params,

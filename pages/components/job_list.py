@@ -79,7 +79,7 @@ def _line(workspace: Workspace, job: Job) -> None:
     with badge:
         state_badge(job)
     with rows:
-        _show_rows(job)
+        _show_rows(workspace, job)
     created.caption(when(job.created))
     with actions:
         chosen = st.menu_button("Actions", _possible(job), key=f"actions-{job.id}", type="tertiary")
@@ -95,15 +95,16 @@ def _what(job: Job) -> str:
     return " · ".join(literal(fact, limit=60) for fact in facts if fact)
 
 
-def _show_rows(job: Job) -> None:
+def _show_rows(workspace: Workspace, job: Job) -> None:
     if job.state == JobState.RUNNING and job.stage_total:
         st.progress(min(job.stage_done / job.stage_total, 1.0), text=literal(job.stage))
         return
-    if not job.n_rows:  # not about a table, such as a download
+    n_done, n_pairs = workspace.scored(job)
+    if not n_pairs:  # not about pairs, such as a download
         return
-    words = count(job.n_rows, "pair")
-    if job.state.is_finished and job.n_done < job.n_rows:
-        words = f"{job.n_done:,} of {words}"
+    words = count(n_pairs, "pair")
+    if job.state.is_finished and n_done < n_pairs:
+        words = f"{n_done:,} of {words}"
     if job.n_errors:
         words += f", {job.n_errors:,} not scored"
     st.caption(words)
