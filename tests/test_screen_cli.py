@@ -15,6 +15,9 @@ from esm2amp_core.cli.main import main
 from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.screening import ray_engine
 from esm2amp_core.screening.engines import LocalEngine
+from esm2amp_core.settings import Settings
+from esm2amp_core.tasks.worker import run_pending
+from esm2amp_core.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,8 @@ def esm2amp(models, tmp_path, monkeypatch, capsys):
 
 def test_baits_meet_the_library_and_what_is_left_out_is_told(esm2amp):
     code, said = esm2amp("--bait", "bait.fasta", "--library", "library.fasta", "-o", "out")
+    lines = [line for line in said.splitlines() if " of " in line and ": " in line]
+    assert "Scoring pairs: 57 of 57" in lines and len(lines) == len(set(lines))  # each stand is told once
     assert code == 3 and "57 pairs of 30 proteins scored in out" in said  # P0 with P1 once
     assert "1 record is not screened" in said and "28 of 30 proteins have fewer than 20 partners" in said
     assert pd.read_csv("out/left_out.csv")["protein"].tolist() == ["bad"]
@@ -52,6 +57,18 @@ def test_baits_meet_the_library_and_what_is_left_out_is_told(esm2amp):
     assert set(screen.partners["protein"]) == {"P0", "P1"}
     assert screen.proteins.set_index("protein")["role"].value_counts().to_dict() == {
         "bait and library": 2, "library": 28}  # fmt: skip
+
+
+def test_the_list_of_jobs_tells_how_many_pairs_of_a_screen_are_scored(esm2amp, monkeypatch, capsys):
+    workspace = Workspace.open(Settings.from_environment())
+    job = workspace.submit_screen(Path("library.fasta").read_bytes())
+    for n_done in (0, 435):
+        for arguments, told in ((["list"], f"{n_done}/435"), (["show", job.id], f"{n_done} of 435 done")):
+            monkeypatch.setattr(sys, "argv", ["esm2amp", "jobs", *arguments])
+            with pytest.raises(SystemExit):
+                main()
+            assert told in capsys.readouterr().out
+        run_pending(workspace)
 
 
 def test_a_protein_is_scored_with_itself_only_if_asked_for(esm2amp):

@@ -120,6 +120,7 @@ def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, i
     assert stop_after(workspace, 100, how, monkeypatch).state.is_finished
     n_kept = workspace.kept_pairs(job.id)
     assert 0 < n_kept < 300
+    assert workspace.scored(workspace.jobs.get(job.id)) == (n_kept, 300)
     parts = sum(len(data) for data in contents(workspace.screen_folder(job.id)).values())
     assert workspace.disk_use().jobs == before + parts  # what it left takes disk, and is counted
     never_begun = workspace.rerun(job.id)
@@ -131,10 +132,13 @@ def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, i
     monkeypatch.setattr(engines, "score_block", lambda bundle, block, *rest, **options: scored.append(
         len(block)) or score(bundle, block, *rest, **options))  # fmt: skip
     done = _done(workspace, again)
+    assert workspace.scored(done) == (300, 300)
+    assert workspace.scored(workspace.jobs.get(job.id)) == (0, 300)  # the other job has them now
     assert sum(scored) == 300 - n_kept == 300 - done.params["n_kept_pairs"]
     assert f"{n_kept} of 300 pairs were scored by an earlier job" in done.message
     assert contents(workspace.screen_folder(again.id)) == whole
     assert workspace.kept_pairs(job.id) == 0 and not workspace.screen_folder(job.id).exists()
+    assert workspace.went_on(job).id == again.id and workspace.went_on(again) is None
     assert workspace.rerun(job.id).id == again.id  # finished meanwhile
     assert workspace.rerun(again.id).id != again.id  # who asks for a finished one wants it anew
 

@@ -339,12 +339,16 @@ def test_what_a_failed_screen_has_scored_is_told_and_kept(workspace, monkeypatch
     app = at(workspace.jobs.get(again))
     assert [tab.label for tab in app.tabs] == TABS
     assert "435 of 435 pairs were scored by an earlier job" in words(app)
+    app = at(asked)
+    assert "A later job took over the pairs that were scored here" in words(app)
+    assert workspace.jobs.get(again).title in {link.label.replace("\\", "") for link in app.main.page_link}
 
 
 def test_screens_are_found_again_under_jobs_and_on_the_page(workspace, job):
     assert any(HOSTILE in link.label.replace("\\", "").replace("\u2060", "")
                for link in visit("screen").main.page_link)
     app = visit("jobs")
+    assert "60 pairs" in words(app) and "Screens are not searched here" in words(app)
     app.menu_button(key=f"actions-{job.id}").click("Open")
     assert HOSTILE in app.run().title[0].value.replace("\\", "").replace("\u2060", "")
 

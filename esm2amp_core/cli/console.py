@@ -52,14 +52,16 @@ def reporting() -> Iterator[Report]:
 
 
 def _plain_lines() -> Report:
-    """A report that prints each stage's beginning and end, and a line every few seconds between."""
-    last: dict[str, float] = {}
+    """A report that prints each stage's beginning and end once, and a line every few seconds between."""
+    last: dict[str, tuple[float, int]] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage in last and done < total and now - last[stage] < LOG_SECONDS:
-            return
-        last[stage] = now
+        if stage in last:
+            printed, n_printed = last[stage]
+            if done == n_printed or (done < total and now - printed < LOG_SECONDS):
+                return
+        last[stage] = now, done
         NOTES.print(f"{stage}: {done:,} of {total:,}")
 
     return report

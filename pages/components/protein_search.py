@@ -17,6 +17,8 @@ def find_protein(workspace: Workspace) -> None:
         help="Lists the pairs of all jobs in which a protein has this in its name, with their scores.",
         icon=":material/search:",
     ).strip()  # fmt: skip
+    st.caption("Screens are not searched here, they have too many pairs: open one, and use “Find a protein” "
+               "above its best pairs.")
     if not wanted:
         return
     found = workspace.jobs.find_protein(wanted, limit=LIMIT, owner=workspace.settings.owner)

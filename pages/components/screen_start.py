@@ -46,6 +46,11 @@ def show_kept(workspace: Workspace, job: Job) -> None:
     if n_kept := workspace.kept_pairs(job.id):
         st.info(f"{n_kept:,} of {count(job.params['n_pairs'], 'pair')} are scored and kept: “Run again” goes "
                 "on from there.", icon=":material/replay:")
+    elif after := workspace.went_on(job):
+        st.info("A later job took over the pairs that were scored here, and went on from there:",
+                icon=":material/replay:")
+        st.page_link(SCREEN, label=literal(after.title, limit=60), query_params={"job": after.id},
+                     icon=":material/arrow_forward:")
     else:
         st.caption("No scored pairs are kept here; what the language model has read is not read again.")
 
