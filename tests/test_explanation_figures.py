@@ -35,6 +35,7 @@ from esm2amp_core.figures.explanation_parts import (
     has_token_matrix,
     is_additive,
     part_of,
+    residue_magnitudes,
     residue_values,
     token_matrix,
 )
@@ -75,7 +76,8 @@ def by_residue() -> Explanation:
     names = tuple(f"{side}.residue{position}" for side, position in zip(sides, positions, strict=True))
     return Explanation("residue_gradients", values, (Axis("residues", names),), value, value,
                        arrays={"row_of_residue": rows, "protein_of_residue": sides,
-                               "position_of_residue": positions, "magnitude_of_residue": values})  # fmt: skip
+                               "position_of_residue": positions,
+                               "magnitude_of_residue": values + 1})  # fmt: skip
 
 
 # ---------------------------------------------------------------- parts
@@ -109,6 +111,7 @@ def test_residues_of_a_pair_are_its_own_and_in_order():
     part = part_of(by_residue(), [1])
     assert_allclose(residue_values(part, "A"), 1000 + np.arange(1, 106))
     assert_allclose(residue_values(part, "B"), 1500 + np.arange(1, 41))
+    assert_allclose(residue_magnitudes(part, "B"), 1501 + np.arange(1, 41))
     assert residue_values(part_of(by_residue(), [0, 1]), "A") is None
 
 

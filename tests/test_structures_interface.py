@@ -68,6 +68,23 @@ def test_importance_that_is_the_interface_agrees_fully(fit):
     assert (found.n_interface, found.n_seen) == (20, 200)
 
 
+@pytest.mark.parametrize("by_segment", [True, False])
+def test_magnitude_ranks_and_not_the_size_of_the_value(fit, by_segment):
+    """What the interface does for and against the interaction cancels in its value."""
+    touching = np.arange(200) < 20
+    values = np.where(np.arange(10) == 0, 0.0, np.linspace(0.5, 1, 10))
+    magnitudes = np.where(np.arange(10) == 0, 2.0, np.linspace(0.5, 1, 10))
+    if by_segment:
+        one, other = (Importance.of_tokens("m", TOKENS, values, [200], signed=True, magnitudes=sizes)
+                      for sizes in (magnitudes, None))
+    else:
+        one, other = (Importance.of_residues("m", [np.repeat(values, 20)], signed=True, magnitudes=sizes)
+                      for sizes in ([np.repeat(magnitudes, 20)], None))
+    assert agreement(one, 0, fit, touching).auroc == 1 and agreement(one, 0, fit, touching).top >= 1 / 3
+    assert agreement(other, 0, fit, touching).auroc == 0 and agreement(other, 0, fit, touching).top == 0
+    assert one.values[0].tolist() == other.values[0].tolist()  # colours show the value
+
+
 def test_segments_are_ranked_as_wholes_with_ties_counted_half(fit):
     touching = np.zeros(200, bool)
     touching[:30] = True  # all of segment 0, half of segment 1

@@ -147,11 +147,18 @@ def bars_of(part: Explanation, *, title: str = "", muted: bool = False) -> Bars:
 
 def residue_values(part: Explanation, side: str) -> np.ndarray | None:
     """One number per residue of a protein: ndarray, shape=(L,); None where the method has none."""
-    if not has_residues(part):
-        return None
+    return _by_place(part, side, part.values) if has_residues(part) else None
+
+
+def residue_magnitudes(part: Explanation, side: str) -> np.ndarray | None:
+    """How important each residue is, whatever its sign; as `residue_values`."""
+    return _by_place(part, side, part.arrays["magnitude_of_residue"]) if has_residues(part) else None
+
+
+def _by_place(part: Explanation, side: str, numbers: np.ndarray) -> np.ndarray | None:
     own = part.arrays["protein_of_residue"] == side
     order = np.argsort(part.arrays["position_of_residue"][own], kind="stable")
-    return part.values[own][order] if own.any() else None
+    return numbers[own][order] if own.any() else None
 
 
 def _residues_of(explanation: Explanation, which: np.ndarray) -> np.ndarray | None:

@@ -56,7 +56,7 @@ def agreement(
     importance: Importance, protein: int, fit: ChainFit, touching: np.ndarray, *,
     n_shufflings: int = N_SHUFFLINGS, seed: int = 0,
 ) -> Agreement | None:
-    """Compare one protein's importance, by its size, with its interface.
+    """Compare one protein's importance, by its magnitude, with its interface.
 
     Parameters
     ----------
@@ -109,10 +109,10 @@ def silence(importance: Importance, protein: int, fit: ChainFit, touching: np.nd
 def _seen(
     importance: Importance, protein: int, fit: ChainFit, touching: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Residues with coordinates and importance, by place: index, size of importance, on the interface?"""
+    """Residues with coordinates and importance, by place: index, magnitude, on the interface?"""
     order = np.argsort(fit.positions[fit.placed], kind="stable")
     at = fit.positions[fit.placed][order]
-    values, labels = np.abs(importance.values[protein][at]), touching[fit.placed][order]
+    values, labels = importance.magnitudes[protein][at], touching[fit.placed][order]
     known = ~np.isnan(values)
     return at[known], values[known], labels[known]
 

@@ -20,7 +20,10 @@ class Importance:
     title : str
         Of the method.
     values : tuple of ndarray, dtype=float64, shape=(L,), one per protein
-        NaN where the method says nothing.
+        What is shown; NaN where the method says nothing.
+    magnitudes : tuple of ndarray, dtype=float64, shape=(L,), one per protein
+        By which residues are ranked, as everywhere: not always the size of the value, in which what a segment
+        has for and against the interaction may cancel.
     signed : bool
         True if 0 is in the middle: above it, a residue speaks for the interaction.
     by_segment : bool
@@ -29,12 +32,14 @@ class Importance:
 
     title: str
     values: tuple[np.ndarray, ...]
+    magnitudes: tuple[np.ndarray, ...]
     signed: bool
     by_segment: bool
 
     @classmethod
     def of_tokens(
-        cls, title: str, tokens: Sequence[str], values: np.ndarray, lengths: Sequence[int], *, signed: bool
+        cls, title: str, tokens: Sequence[str], values: np.ndarray, lengths: Sequence[int], *, signed: bool,
+        magnitudes: np.ndarray | None = None,
     ) -> Self:
         """Numbers of tokens such as ``A.segment3``, at the residues they stand for.
 
@@ -47,18 +52,27 @@ class Importance:
         lengths : sequence of int
             Residues of protein A, and of B.
         signed : bool
+        magnitudes : ndarray, shape=(T,), optional
+            The sizes of the values where they are not given.
         """
-        own = [np.full(length, np.nan) for length in lengths]
-        for token, value in zip(tokens, values, strict=True):
+        magnitudes = np.abs(values) if magnitudes is None else magnitudes
+        own, sizes = ([np.full(length, np.nan) for length in lengths] for _ in range(2))
+        for token, value, size in zip(tokens, values, magnitudes, strict=True):
             side, _, name = token.partition(".")
-            if stretch := token_stretch(name, lengths["AB".index(side)]):
-                own["AB".index(side)][slice(*stretch)] = value
-        return cls(title, tuple(own), signed, by_segment=True)
+            protein = "AB".index(side)
+            if stretch := token_stretch(name, lengths[protein]):
+                own[protein][slice(*stretch)], sizes[protein][slice(*stretch)] = value, size
+        return cls(title, tuple(own), tuple(sizes), signed, by_segment=True)
 
     @classmethod
-    def of_residues(cls, title: str, values: Sequence[np.ndarray], *, signed: bool) -> Self:
-        """Numbers of single residues, one array per protein."""
-        return cls(title, tuple(np.asarray(own, dtype=float) for own in values), signed, by_segment=False)
+    def of_residues(
+        cls, title: str, values: Sequence[np.ndarray], *, signed: bool,
+        magnitudes: Sequence[np.ndarray] | None = None,
+    ) -> Self:
+        """Numbers of single residues, one array per protein; magnitudes as for `of_tokens`."""
+        own = tuple(np.asarray(one, dtype=float) for one in values)
+        sizes = map(np.abs, own) if magnitudes is None else (np.asarray(one, float) for one in magnitudes)
+        return cls(title, own, tuple(sizes), signed, by_segment=False)
 
     @property
     def limit(self) -> float:

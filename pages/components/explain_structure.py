@@ -55,6 +55,8 @@ def importance_of(part: Explanation, pair: PairTokens) -> Importance:
     values, signed = parts_of.token_values(part)
     title = METHODS[part.method].title
     if parts_of.has_residues(part):
-        own = [parts_of.residue_values(part, side) for side in "AB"]
-        return Importance.of_residues(title, own, signed=signed)
-    return Importance.of_tokens(title, pair.tokens, values, pair.lengths, signed=signed)
+        own, sizes = ([numbers(part, side) for side in "AB"]
+                      for numbers in (parts_of.residue_values, parts_of.residue_magnitudes))
+        return Importance.of_residues(title, own, signed=signed, magnitudes=sizes)
+    return Importance.of_tokens(title, pair.tokens, values, pair.lengths, signed=signed,
+                                magnitudes=part.magnitude[0])

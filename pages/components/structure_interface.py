@@ -39,9 +39,10 @@ def compare_with_interface(
     st.caption(
         "AUROC: how often a residue within 5 Å of the other protein matters more than one that is not; 0.5 "
         f"says nothing. Top: of each protein the {TOP_SEGMENTS} segments, or {TOP_SHARE:.0%} of the "
-        "residues, that matter most. Importance counts by its size, whatever its sign; residues without "
-        "coordinates take no part. The p-values are two-sided, from shuffling within each protein, and not "
-        "corrected for the number of methods: one small value among many means little."
+        "residues, that matter most. Ranked by magnitude (the mean size of what a segment or residue does, "
+        "whatever its sign), as all lists of the most important ones are; residues without coordinates "
+        "take no part. The p-values are two-sided, from shuffling within each protein, and not corrected "
+        "for the number of methods: one small value among many means little."
     )  # fmt: skip
     if missing:
         st.caption(missing)
@@ -67,7 +68,7 @@ def _agreement(
     for fit, mask in zip(placement.fits, touching, strict=True):
         made_of.update(fit.positions.tobytes() + mask.tobytes())
     for importance in importances:
-        made_of.update(importance.title.encode() + b"".join(own.tobytes() for own in importance.values))
+        made_of.update(importance.title.encode() + b"".join(own.tobytes() for own in importance.magnitudes))
     digest, table = st.session_state.get(KEPT, ("", None))
     if digest != made_of.hexdigest():
         table = agreement_table(importances, placement.fits, touching)
