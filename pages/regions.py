@@ -16,7 +16,7 @@ with page("Regions") as workspace:
         start_analysis(workspace)
         st.stop()
     job = choose_job(workspace, REGIONS)
-    show_way_back(job)
+    show_way_back(workspace, job)
     show_head(workspace, job)
     if job.results_removed:
         st.info("This analysis was removed to save disk. Start it again from its explanation.")

@@ -1,6 +1,7 @@
 """The Regions page, run by Streamlit without a browser; the worker runs inline."""
 
 import io
+import re
 import zipfile
 
 import pandas as pd
@@ -17,6 +18,7 @@ from esm2amp_core.kinds import REGIONS as KIND
 from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import SUMMARY, TABLES
 from esm2amp_core.tasks.worker import run_pending
+from esm2amp_core.workspace import Workspace
 from pages.components.explain_downloads import zipped
 
 TABS = ["More than chance?", "Hit rates", "Pair by pair", "Coverage of each segment", "Annotations",
@@ -49,6 +51,12 @@ def at(job, tab="", **address):
 
 def choice(app, label):
     return next(found for found in app.selectbox if found.label == label)
+
+
+def badge(app):
+    """The word of the job's state beside its title."""
+    found = (re.search(r"-badge\[:\S+ (\w+)\]", text.value) for text in app.markdown)
+    return next(match[1] for match in found if match)
 
 
 # ---------------------------------------------------------------- the way there
@@ -134,8 +142,46 @@ def test_pairs_of_a_deleted_explanation_keep_their_tables(workspace, explained):
     job = compare(workspace, explained)
     workspace.jobs.delete(explained.id)
     app = at(job, "Pair by pair")
-    assert "There is no job" in app.error[0].value and len(app.dataframe) == 2
+    assert "The explanation was deleted" in app.error[0].value and len(app.dataframe) == 2
+    assert "was deleted" in words(at(job)) and "Back to the explanation" not in [
+        link.label for link in app.main.page_link]
     assert at(job, "Hit rates").get("plotly_chart")
+
+
+def test_before_an_explanation_is_deleted_the_comparisons_made_of_it_are_told(workspace, explained):
+    def question(job):
+        app = visit("explain" if job is explained else "regions", job=job.id)
+        button(app, "Delete").click()
+        return words(sound(app.run()))
+
+    assert "with regions" not in question(explained)
+    job = compare(workspace, explained)
+    assert "1 comparison with regions was made of this explanation" in question(explained)
+    assert "made of this explanation" not in question(job)
+
+
+def test_a_comparison_of_a_deleted_explanation_says_so_when_it_is_run_again(workspace, explained):
+    job = compare(workspace, explained)
+    workspace.jobs.delete(explained.id)
+    app = at(job)
+    button(app, "Run again").click()
+    assert "The explanation was deleted" in sound(app.run()).error[0].value
+
+
+def test_the_badge_follows_the_job_from_waiting_to_running(workspace, explained, monkeypatch):
+    waiting = workspace.compare_regions(explained.id, method="attention", annotations=REGIONS,
+                                        filename="regions.csv")
+    app = at(waiting)
+    assert badge(app) == "waiting"
+    calls = []
+
+    def begins_once_the_head_is_drawn(own):
+        calls.append(own)
+        if len(calls) == 2:  # the first is the page's, the second that of the progress below the head
+            own.jobs.claim("somebody")
+
+    monkeypatch.setattr(Workspace, "ensure_worker", begins_once_the_head_is_drawn)
+    assert badge(sound(app.run())) == "running"
 
 
 # ---------------------------------------------------------------- what is shown

@@ -184,6 +184,18 @@ class JobStore(JobQueue):
         with self.database.reading() as session:
             return session.scalar(_chosen(select(func.count(JobRow.id)), search, states, owner, kind)) or 0
 
+    def made_of(self, job_id: str, kind: str) -> int:
+        """How many jobs of a kind have this job as their source."""
+        source = JobRow.params["source"].as_string()
+        with self.database.reading() as session:
+            return session.scalar(
+                select(func.count(JobRow.id)).where(JobRow.kind == kind, source == job_id)) or 0
+
+    def exists(self, job_id: str) -> bool:
+        """False where there is no such job: it was deleted, or never was."""
+        with self.database.reading() as session:
+            return session.get(JobRow, job_id) is not None
+
     def position(self, job_id: str) -> int | None:
         """Place in the queue, 1 for the next; None if the job does not wait.
 

@@ -31,7 +31,7 @@ def run(work: Work) -> None:
     """
     workspace, job = work.workspace, work.job
     params: RegionsParams = work.params
-    explained = ExplanationFolder(workspace.finished_explanation(params.source))
+    explained = ExplanationFolder(workspace.explanation_of(job))
     work.report("Reading the explanation", 0, 1)
     important = read_importances(explained.folder / f"{params.method}.csv", k=params.k, share=params.share)
     rows = important.pairs["row"].astype("int64")

@@ -11,7 +11,7 @@ from esm2amp_core.kinds import EVALUATE, EXPLAIN, PREDICT, REGIONS, SCREEN
 from esm2amp_core.workspace import Workspace
 from pages.components.navigation import JOBS, open_job, page_for
 from pages.components.page import error_boundary
-from pages.components.text import literal
+from pages.components.text import count, literal
 
 
 @st.dialog("Rename this job")
@@ -29,6 +29,10 @@ def delete(workspace: Workspace, job: Job) -> None:
     """Ask once more, then delete."""
     with error_boundary():
         st.markdown(f"**{literal(job.title or job.id)}**, its input and its scores will be gone for good.")
+        if job.kind == EXPLAIN and (n_made := workspace.jobs.made_of(job.id, REGIONS)):
+            st.warning(f"{count(n_made, 'comparison')} with regions {'was' if n_made == 1 else 'were'} made "
+                       "of this explanation. Tables and findings stay, but pictures of single pairs will be "
+                       "gone there, and none can be run again.", icon=":material/warning:")
         with st.container(horizontal=True):
             if st.button("Delete for good", type="primary", icon=":material/delete:"):
                 workspace.jobs.delete(job.id)

@@ -36,23 +36,22 @@ def state_badge(job: Job) -> None:
 def show_status(workspace: Workspace, job: Job) -> None:
     """Progress of a job that is not finished, or why it ended without being done."""
     if not job.state.is_finished:
-        st.fragment(_poll, run_every=POLL_SECONDS)(workspace, job.id)
+        st.fragment(_poll, run_every=POLL_SECONDS)(workspace, job.id, job.state)
     elif job.state == JobState.FAILED:
         st.error(f"This job stopped with an error. {literal(job.error)}", icon=":material/error:")
     elif job.state == JobState.CANCELLED:
-        rows = f" when {job.n_done:,} of {count(job.n_rows, 'row')} were done" if job.n_rows else ""
-        st.warning(f"This job was cancelled{rows}.")
+        st.warning(f"This job was cancelled{_how_far(job)}.")
     if job.message:
         st.info(literal(job.message), icon=":material/info:")
 
 
-def _poll(workspace: Workspace, job_id: str) -> None:
+def _poll(workspace: Workspace, job_id: str, drawn: JobState) -> None:
     with error_boundary():
         # Whoever watches also notices that the worker died.
         workspace.ensure_worker()
         job = workspace.jobs.get(job_id)
-        if job.state.is_finished:
-            st.rerun()  # the whole page, which then no longer asks
+        if job.state != drawn:
+            st.rerun()  # the whole page: its head names the state, and of a finished job it asks no more
         with st.container(border=True):
             show_progress(workspace, job)
             if st.button("Cancel this job", icon=":material/cancel:", key=f"cancel-{job.id}"):
@@ -70,6 +69,13 @@ def show_progress(workspace: Workspace, job: Job) -> None:
     share = job.stage_done / job.stage_total if job.stage_total else 0.0
     st.markdown(f"**{literal(job.stage) or 'Starting'}**  \n{_progress_words(job, now)}")
     st.progress(min(share, 1.0))
+
+
+def _how_far(job: Job) -> str:
+    """Where a job was cancelled: rows are the pairs it scores, and much may come after these."""
+    if job.n_done < job.n_rows:
+        return f" when {job.n_done:,} of {count(job.n_rows, 'row')} were done"
+    return f" in the step “{literal(job.stage)}”" if job.stage else ""
 
 
 def _queue_words(position: int | None) -> str:

@@ -47,7 +47,7 @@ def show_pair(workspace: Workspace, job: Job, folder: RegionFolder) -> None:
         view = open_pair(workspace, job, row)
     except JobError as error:
         show_user_error(error)
-        st.caption("The pictures of single pairs need the explanation; the tables are still there.")
+        st.caption("The pictures of single pairs need the explanation; the tables below do not.")
     else:
         _choose_segment(view.pair)
         _show_tracks(job, folder, view, own)

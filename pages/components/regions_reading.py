@@ -53,8 +53,8 @@ def open_pair(workspace: Workspace, job: Job, row: int) -> PairView:
     JobError
         If the explanation was deleted since, is damaged, or has no such row.
     """
-    source = str(job.params["source"])
-    return _pair(workspace, str(workspace.finished_explanation(source)), source, job.params["method"], row)
+    folder, source = workspace.explanation_of(job), str(job.params["source"])
+    return _pair(workspace, str(folder), source, job.params["method"], row)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, ttl="10m")

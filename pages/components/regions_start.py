@@ -131,9 +131,13 @@ def _show_earlier(workspace: Workspace) -> None:
             st.caption(f"{job.state.value}, {when(job.created)}")
 
 
-def show_way_back(job: Job) -> None:
-    """Links to the explanation and to a new analysis of it."""
+def show_way_back(workspace: Workspace, job: Job) -> None:
+    """Links to the explanation and to a new analysis of it; what to know where it was deleted."""
     source = str(job.params.get("source", ""))
+    if not workspace.jobs.exists(source):
+        st.caption("The explanation behind this comparison was deleted: its tables are still here, the "
+                   "pictures of single pairs are not.")
+        return
     with st.container(horizontal=True):
         st.page_link(EXPLAIN_PAGE, label="Back to the explanation", icon=":material/arrow_back:",
                      query_params={"job": source})
