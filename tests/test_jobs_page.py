@@ -1,6 +1,6 @@
 """The Jobs page, run by Streamlit without a browser."""
 
-from job_samples import pairs_of
+from job_samples import pairs_of, scored
 from page_samples import finished_job
 from page_visits import button, sound, visit, words
 from streamlit.testing.v1 import AppTest
@@ -80,6 +80,17 @@ def test_a_cancelled_download_counts_no_rows(workspace):
     said = words(visit("models"))
     assert "This job was cancelled." in said
     assert "of 0 row" not in said
+
+
+def test_a_job_cancelled_after_its_rows_names_the_step_and_not_that_all_was_done(workspace):
+    pairs = pairs_of(2)
+    job = workspace.submit_prediction(pairs, bundle="starter", title="x")
+    workspace.jobs.claim("w")
+    workspace.jobs.save_predictions(job.id, scored(pairs.frame), worker="w")
+    workspace.jobs.report(job.id, "Leaving tokens out", 3, 8, worker="w")
+    workspace.jobs.cancel(job.id)
+    said = words(visit("results", job=job.id))
+    assert "This job was cancelled in the step “Leaving tokens out”." in said and "were done" not in said
 
 
 def test_the_disk_limit_is_stated(workspace):
