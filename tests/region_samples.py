@@ -12,7 +12,8 @@ from esm2amp_core.regions.selection import LOW, TOP, Selection
 
 def make_annotations(*regions, source=TABLE, **lengths):
     """Annotations from (protein, type, start, end), and lengths of proteins that the source states."""
-    return Annotations(tuple(Region(*region) for region in regions), source, lengths)
+    stated = {protein: {length: 1} for protein, length in lengths.items()}
+    return Annotations(tuple(Region(*region) for region in regions), source, stated)
 
 
 def token_frame(pairs, lengths, importance):

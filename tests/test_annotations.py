@@ -10,6 +10,7 @@ from esm2amp_core.annotations.fitting import check_fit
 from esm2amp_core.annotations.positions import read_span
 from esm2amp_core.annotations.reading import read_annotations
 from esm2amp_core.annotations.region import AnnotationError, Region, canonical_type, check_types
+from esm2amp_core.errors import Severity
 
 UNIPROT_TSV = (
     "Entry\tEntry Name\tLength\tDomain [FT]\tRegion\tMotif\n"
@@ -94,7 +95,7 @@ def test_uniprot_s_formats_tell_the_same(read, content):
     assert spans(found) == SRC
     assert [region.note for region in found.of("P12931")][0] == "SH3"
     assert found.of("P12931")[0].evidence == "ECO:0000255|PROSITE-ProRule:PRU00192"
-    assert found.length_of("P12931") == 536
+    assert list(found.lengths_of("P12931")) == [536]
     assert found.types == ("Domain", "Region", "Compositional bias", "Repeat", "Motif")
     assert found.issues == ()
 
@@ -112,7 +113,7 @@ def test_a_protein_is_found_by_its_other_names_but_not_by_those_of_its_isoforms(
     found = read(UNIPROT_ENTRY)
     for name in ("P12931", "SRC_HUMAN", "E1P5V4", "sp|P12931|SRC_HUMAN"):
         assert spans(found, name) == SRC
-    assert found.of("P12931-2") == () and found.of("P1293") == () and found.length_of("Q") is None
+    assert found.of("P12931-2") == () and found.of("P1293") == () and not found.lengths_of("Q")
 
 
 def test_a_name_that_could_mean_two_proteins_means_none(read):
@@ -183,7 +184,7 @@ def test_interproscan_s_json_tells_types_and_fragments(read):
     expected = [("Domain", 5, 10), ("Domain", 30, 40), ("Active site", 7, 7), ("PTM", 8, 9),
                 ("Not in InterPro", 1, 60)]
     assert spans(found, "P1") == spans(found, "P12345") == expected
-    assert found.length_of("P1") == 60 and found.of("P1")[0].source == "PFAM:PF00018"
+    assert list(found.lengths_of("P1")) == [60] and found.of("P1")[0].source == "PFAM:PF00018"
     assert found.types == ("Domain", "Repeat", "Active site", "Binding site", "Conserved site", "PTM")
 
 
@@ -256,9 +257,35 @@ def test_a_cell_that_was_cut_keeps_what_is_whole(read):
     assert "not written as UniProt writes features" in found.issues[0].problem
 
 
-def test_two_lengths_of_one_protein_are_told(read):
-    found = read("protein,length,type,start,end\nP1,50,Domain,1,5\nP1,60,Domain,1,5\n")
-    assert "60 residues here and 50 above" in found.issues[0].problem and found.issues[0].row == 2
+def ipr_line(protein, length, start, end):
+    """A match as InterProScan writes it."""
+    return "\t".join([protein, 32 * "0", str(length), "Pfam", "PF00018", "SH3_1", str(start), str(end), "1e-5",
+                      "T", "01-01-2024", "IPR001452", "SH3 domain"])
+
+
+TWO_LENGTHS = {
+    "InterProScan": "\n".join([ipr_line("P04637", 393, 1, 9), ipr_line("P04637", 400, 20, 30)]),
+    "table": "protein,length,type,start,end\nP04637,393,Domain,1,9\nP04637,400,Domain,20,30\n",
+}
+
+
+@pytest.mark.parametrize("text", TWO_LENGTHS.values(), ids=TWO_LENGTHS)
+@pytest.mark.parametrize(("true", "row", "other"), [(393, 2, 400), (400, 1, 393)])
+def test_of_two_lengths_the_row_that_the_sequence_contradicts_is_told_whichever_comes_first(
+    read, text, true, row, other
+):
+    found = read(text)
+    assert spans(found, "P04637") == [("Domain", 1, 9), ("Domain", 20, 30)]  # as the words say: used
+    assert not [issue for issue in found.issues if issue.row]  # nobody knows the sequence yet
+    [issue] = check_fit(found, {"P04637": true})
+    assert (issue.row, issue.value, issue.severity) == (row, str(other), Severity.WARNING)
+    assert f"{true} residues here" in issue.problem and f"this row says {other}" in issue.problem
+    assert f"as row {3 - row} says" in issue.problem and "used as they stand" in issue.problem
+
+
+def test_two_lengths_that_are_both_wrong_are_told_together(read):
+    [issue] = check_fit(read(TWO_LENGTHS["table"]), {"P04637": 390})
+    assert "390 residues here; annotated were 393 and 400" in issue.problem and issue.row is None
 
 
 def test_what_does_not_fit_the_sequence_is_told_with_numbers_and_remedy():

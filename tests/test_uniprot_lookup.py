@@ -24,7 +24,7 @@ def ask(server, tmp_path):
 def test_regions_come_with_their_release(ask):
     found = ask("P12345", "A0A024R1R8")
     assert [(region.type, region.start, region.end) for region in found.of("P12345")] == [("Domain", 11, 30)]
-    assert found.length_of("A0A024R1R8") == 100 and found.of("A0A024R1R8") == ()
+    assert list(found.lengths_of("A0A024R1R8")) == [100] and found.of("A0A024R1R8") == ()
     assert found.releases == ("2026_02",)
 
 

@@ -11,7 +11,7 @@ from esm2amp_core.errors import Issue, Severity, quoted
 
 @dataclass
 class Collector:
-    """Regions, lengths, aliases and issues of one file.
+    """Regions, stated lengths, aliases and issues of one file.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Collector:
     source: str
     name: str
     regions: list[Region] = field(default_factory=list)
-    lengths: dict[str, int] = field(default_factory=dict)
+    stated_lengths: dict[str, dict[int, int]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     releases: dict[str, None] = field(default_factory=dict)
@@ -52,13 +52,10 @@ class Collector:
         self.issues.append(Issue(None, "", problem, remedy, Severity.WARNING))
 
     def set_length(self, row: int, protein: str, length: int) -> None:
-        """Note a protein and its length; a second, other length is told and not used."""
-        known = self.lengths.setdefault(protein, length)
-        if known != length:
-            self.refuse(row, str(length), f"{quoted(protein)} has {length:,} residues here and {known:,} "
-                        "above.", "Keep the rows of one sequence.")
+        """Note a protein and a length that a row states; which of several is true, `check_fit` knows."""
+        self.stated_lengths.setdefault(protein, {}).setdefault(length, row)
 
     def annotations(self) -> Annotations:
         """What was gathered."""
-        return Annotations(tuple(self.regions), self.source, self.lengths, self.aliases, tuple(self.issues),
-                           tuple(self.releases))
+        return Annotations(tuple(self.regions), self.source, self.stated_lengths, self.aliases,
+                           tuple(self.issues), tuple(self.releases))

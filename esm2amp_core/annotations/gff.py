@@ -47,7 +47,7 @@ def read_gff(text: str, name: str) -> Annotations:
         evidence = facts.get("evidence") or facts.get("ontology_term", "")
         found.add(number, unquote(cells[0]), canonical_type(unquote(cells[2])), cells[3], cells[4],
                   note=facts.get("note", ""), evidence=evidence, source=unquote(cells[1]))
-    if not found.regions and not found.lengths:
+    if not found.regions and not found.stated_lengths:
         raise AnnotationError(f"{name} holds no line of GFF3 that can be used.",
                               hint="Download the features again as GFF.", details=found.issues)
     return found.annotations()

@@ -113,7 +113,7 @@ def read_interproscan_json(data: Mapping[str, Any], name: str) -> Annotations:
         except (KeyError, TypeError, AttributeError, ValueError):
             found.refuse(number, str(result)[:60], f"Result {number:,} is not built as InterProScan's are "
                          "and is left out.", "Run InterProScan again, on proteins.")
-    if not found.lengths:
+    if not found.stated_lengths:
         raise AnnotationError(f"{name} holds no protein of InterProScan.", hint="Run it on proteins.",
                               details=found.issues)
     return found.annotations()

@@ -70,8 +70,9 @@ class Annotations:
         In the order of the source.
     source : str
         `UNIPROT`, `INTERPRO` or `TABLE`.
-    lengths : mapping of str to int
-        Residues of each protein as the source states them, where it does.
+    stated_lengths : mapping of str to mapping of int to int
+        Residues of each protein as the source states them, where it does, and the first row that states so;
+        several lengths where rows contradict each other.
     aliases : mapping of str to str
         Other names of a protein (entry name, secondary accession): the name that its regions carry.
     issues : tuple of Issue
@@ -82,7 +83,7 @@ class Annotations:
 
     regions: tuple[Region, ...]
     source: str
-    lengths: Mapping[str, int] = field(default_factory=dict)
+    stated_lengths: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
     releases: tuple[str, ...] = ()
@@ -91,9 +92,14 @@ class Annotations:
         """Regions of a protein, in the order of the source; none where it is not known."""
         return tuple(self._by_protein.get(self.name_of(protein), ()))
 
-    def length_of(self, protein: str) -> int | None:
-        """Residues of a protein as the source states them."""
-        return self.lengths.get(self.name_of(protein))
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """Residues of each protein as the source first states them."""
+        return {protein: next(iter(stated)) for protein, stated in self.stated_lengths.items()}
+
+    def lengths_of(self, protein: str) -> Mapping[int, int]:
+        """Lengths of a protein that the source states, each with the first row that does."""
+        return self.stated_lengths.get(self.name_of(protein), {})
 
     def name_of(self, protein: str) -> str:
         """The name by which the source knows a protein; empty if it does not.

@@ -36,7 +36,7 @@ def read_uniprot_json(data: Any, name: str, *, releases: tuple[str, ...] = ()) -
         except (KeyError, TypeError, AttributeError, ValueError):
             found.refuse(number, str(entry)[:60], f"Entry {number:,} is not built as UniProtKB's are and is "
                          "left out.", "Download it again.")
-    if not found.lengths:
+    if not found.stated_lengths:
         raise AnnotationError(f"{name} holds no UniProtKB entry.", hint="Download the entries again as JSON.",
                               details=found.issues)
     return found.annotations()
