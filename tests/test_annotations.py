@@ -259,8 +259,8 @@ def test_a_cell_that_was_cut_keeps_what_is_whole(read):
 
 def ipr_line(protein, length, start, end):
     """A match as InterProScan writes it."""
-    return "\t".join([protein, 32 * "0", str(length), "Pfam", "PF00018", "SH3_1", str(start), str(end), "1e-5",
-                      "T", "01-01-2024", "IPR001452", "SH3 domain"])
+    return "\t".join([protein, 32 * "0", str(length), "Pfam", "PF00018", "SH3_1", str(start), str(end),
+                      "1e-5", "T", "01-01-2024", "IPR001452", "SH3 domain"])
 
 
 TWO_LENGTHS = {
