@@ -215,6 +215,62 @@ def test_the_words_below_the_bars_tell_what_their_signs_compare_with(workspace):
     assert f"logit of this pair, {number_text(part.outputs[0], '.2f')}: so " in said
 
 
+def unfaithful_to(workspace, job_id, *methods) -> None:
+    """Let the test of leaving segments out say that only other methods than these are better than chance."""
+    folder = folder_of(workspace, job_id)
+    test = read_test(folder, Faithfulness)
+    worst = [1.0 if method in methods else 0.001 for method in test.methods]
+    p_values = np.broadcast_to(worst, test.p_values.shape)
+    made = replace(test, p_values=p_values, mean_p_values=np.array(worst))
+    np.savez_compressed(folder.folder / "faithfulness.npz", **made.to_arrays())
+
+
+def test_a_method_no_better_than_chance_neither_colours_the_sequences_first_nor_leads_in_3d(workspace):
+    job = workspace.explain(scored(workspace, PAIRS), [1], methods=["token_shapley", "attention"])
+    run_pending(workspace)
+    unfaithful_to(workspace, job.id, "token_shapley")
+    app = visit("explain", job=job.id)
+    assert app.selectbox(key="explain-colour").value == "attention"
+    app.selectbox(key="explain-colour").set_value("token_shapley")
+    doubt = "Shapley values: no better than a random order here; read nothing from it."
+    assert doubt in words(sound(app.run())) and "The stronger the grey" in words(app)
+    app.session_state["explain-section"] = "In 3D"
+    assert doubt in words(sound(app.run()))
+
+
+def test_the_headline_and_the_places_name_the_longest_bar_first(workspace):
+    job = workspace.explain(scored(workspace, PAIRS), [1], methods=["token_shapley"])
+    run_pending(workspace)
+    unfaithful_to(workspace, job.id)
+    folder = folder_of(workspace, job.id)
+    longest = folder.tokens[int(np.abs(folder.explanation("token_shapley").value[0]).argmax())]
+    said = words(visit("explain", job=job.id, token=longest))
+    assert f"by the length of the bars of Shapley values: {longest} (residue" in said
+    assert "by length of bar: Shapley values 1, " in said
+    assert "Places, and the segments named at the top, go by the length of the bar" in said
+
+
+def test_sampled_interactions_tell_their_standard_error(workspace):
+    job = workspace.explain(scored(workspace, PAIRS), [1], methods=["token_shapley"])
+    run_pending(workspace)
+    errors = folder_of(workspace, job.id).explanation("token_shapley").arrays["interaction_errors"]
+    app = visit("explain", job=job.id)
+    app.session_state["explain-section"] = "Working together"
+    said = words(sound(app.run()))
+    assert "from 4,096 of 1,048,576 combinations" in said
+    assert f"at most {number_text(float(errors.max()), '.2g')})" in said
+
+
+def test_rows_that_could_not_be_explained_are_named_above_the_means(workspace):
+    job_id = explained(workspace)
+    assert "could not be explained" not in words(visit("explain", job=job_id))
+    path = folder_of(workspace, job_id).folder / "summary.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    summary["left_out"] = [{"row": 7, "protein_a": "X", "protein_b": "Y", "reason": "No sequence."}]
+    path.write_text(json.dumps(summary), encoding="utf-8")
+    assert "**1 row could not be explained:** 7." in words(visit("explain", job=job_id))
+
+
 def test_a_chosen_segment_comes_from_the_address_with_its_residues_and_letters(workspace):
     app = visit("explain", job=explained(workspace, [1]), token="B.segment2")
     start, end = 21, 29  # 92 residues: two segments of 10, then eight of 9

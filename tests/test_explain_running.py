@@ -17,6 +17,7 @@ from esm2amp_core.background import Background
 from esm2amp_core.bundles import bundle_digest
 from esm2amp_core.cli.main import main
 from esm2amp_core.errors import JobError, PairError, UserError
+from esm2amp_core.explain import running
 from esm2amp_core.explain.base import ExplainSettings
 from esm2amp_core.explain.running import explain_table, suitable_methods
 from esm2amp_core.explanation_files import TOKEN_COLUMNS, ExplanationFolder, token_frame
@@ -85,6 +86,7 @@ def table(n_rows=3) -> PairTable:
 def test_the_command_writes_arrays_tables_and_a_summary(explain, models):
     code, notes = explain("-o", "out", "--method", "attention")
     assert code == 3 and "row 2" in notes
+    assert "2 pairs explained" in notes and "1 row could not be explained" in notes
     found = ExplanationFolder(Path("out"))
     assert found.methods == ["attention"]
     assert found.pairs["row"].tolist() == [1, 3]
@@ -258,6 +260,17 @@ def test_methods_that_take_long_per_pair_are_not_used_unless_asked_for():
     assert [method for method in METHODS if method not in suitable_methods(1)] == ["residue_gradients"]
     assert suitable_methods(10) == suitable_methods(1)
     assert set(suitable_methods(10)) - set(suitable_methods(11)) == {"token_shapley"}
+
+
+def test_a_method_that_is_left_out_of_many_pairs_says_why_and_how_to_get_it(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "MOST_PAIRS", {method: 2 for method in METHODS if method != "attention"})
+    predictor = Predictor.load("starter")
+    summary = explain_table(predictor, table(3), tmp_path / "out")
+    assert list(summary["methods"]) == ["attention"]
+    reason = summary["unavailable"]["token_shapley"]
+    assert "for up to 2 pairs at once and these are 3" in reason and "--method token_shapley" in reason
+    asked = explain_table(predictor, table(3), tmp_path / "asked", methods=["attention"])
+    assert asked["unavailable"] == {}
 
 
 def test_pairs_without_any_score_are_refused_with_their_reasons(workspace, tmp_path):

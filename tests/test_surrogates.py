@@ -321,6 +321,15 @@ def test_a_changed_file_is_refused(tmp_path, name):
         load_surrogate("ae_rf", subject.bundle)
 
 
+def test_a_model_that_is_removed_while_in_use_is_told_as_gone(tmp_path):
+    subject = saved_subject(tmp_path / "tiny")
+    add_forest(subject)
+    shutil.rmtree(tmp_path / "tiny")
+    for ask in (why_unusable, load_surrogate):
+        with pytest.raises(BundleError, match="were removed while it was in use. Install the model again"):
+            ask("ae_rf", subject.bundle)
+
+
 def test_reasons_say_what_to_do(tmp_path):
     subject = saved_subject(tmp_path / "tiny")
     reason = "This model has no random forest (AE_RF); train one with `esm2amp train --explainer ae_rf"
