@@ -15,7 +15,7 @@ from esm2amp_core.features import FEATURE_SETS
 from esm2amp_core.jobs import JobState
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.progress import Cancelled
-from esm2amp_core.screen_files import MANIFEST, ScreenFolder
+from esm2amp_core.screen_files import MANIFEST, VIEW_EDGES, ScreenFolder
 from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.screening import engines
@@ -50,6 +50,10 @@ def test_the_job_writes_what_the_core_writes(workspace, tmp_path):
     assert contents(workspace.screen_folder(job.id)) == contents(made.folder)
     assert workspace.submit_screen(LIBRARY, BAIT, library_name="my library.fa", bait_name="mine.fa",
                                    top=5).id == job.id  # the same question has been answered
+
+
+def test_as_many_best_pairs_are_kept_as_the_network_can_show(workspace):
+    assert workspace.submit_screen(LIBRARY).params["top"] == ScreenOptions().top == VIEW_EDGES
 
 
 def test_a_stopped_job_goes_on_in_its_folder(workspace, monkeypatch):
