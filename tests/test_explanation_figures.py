@@ -25,6 +25,7 @@ from esm2amp_core.figures.explanation_pair import (
     POSITIVE,
     PairTokens,
     picture_text,
+    span_text,
 )
 from esm2amp_core.figures.explanation_parts import (
     MEAN,
@@ -132,6 +133,13 @@ def test_tokens_know_their_residues_and_protein():
     assert PAIR.words("A.segment9") == "A.segment9 (residues 96–105 of P53)"
     assert PairTokens(("A.cls", "B.cls"), ("x", "y"), (20, 20)).words("B.cls") == "B.cls (y)"
     assert PairTokens(TOKENS).residues("A.segment0") is None
+
+
+def test_a_segment_of_one_residue_says_so():
+    short = PairTokens(TOKENS, ("x", "y"), (12, 3000))
+    assert short.words("A.segment9") == "A.segment9 (residue 12 of x)"
+    assert short.words("A.segment0") == "A.segment0 (residues 1–2 of x)"
+    assert span_text(9, 9) == "9" and span_text(999, 1200) == "999–1,200"
 
 
 @pytest.mark.parametrize("figure", ["heatmap", "bars", "track", "waterfall"])

@@ -44,7 +44,7 @@ from esm2amp_core.explanation_report.words import (
     signed_number,
 )
 from esm2amp_core.explanations import METHODS, RESIDUES, Explanation
-from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_pair import PairTokens, span_text
 from esm2amp_core.figures.explanation_parts import has_residues, part_of, token_values
 from esm2amp_core.figures.explanation_ranking import places_of
 from esm2amp_core.plots.paper import DOUBLE_MM, MM_PER_INCH
@@ -260,7 +260,7 @@ def _top_segments(part: Explanation, pair: PairTokens, sequences: Mapping[str, s
         token = pair.tokens[i]
         ends = pair.residues(token)
         found.append(Segment(
-            token, pair.name(token), f"{ends[0]:,}–{ends[1]:,}" if ends else "–",
+            token, pair.name(token), span_text(*ends) if ends else "–",
             signed_number(float(values[i]), signed=signed), number(float(part.magnitude[0, i])),
             sequences[token[0]][ends[0] - 1 : ends[1]] if ends else "stands for no residues",
         ))  # fmt: skip

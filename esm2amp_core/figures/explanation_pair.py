@@ -73,7 +73,7 @@ class PairTokens:
         found = self.residues(token)
         if found is None:
             return f"{token} ({self.name(token)})"
-        return f"{token} (residues {found[0]:,}–{found[1]:,} of {self.name(token)})"
+        return f"{token} ({residue_words(*found)} of {self.name(token)})"
 
     def hovers(self) -> list[str]:
         """`words` of every token, fit for a picture."""
@@ -82,6 +82,16 @@ class PairTokens:
     def positions(self, chosen: Sequence[str]) -> list[int]:
         """Where the chosen tokens stand; those that do not occur are passed over."""
         return [self.tokens.index(token) for token in chosen if token in self.tokens]
+
+
+def span_text(start: int, end: int) -> str:
+    """First and last residue, inclusive: ``31–40``, or ``9`` where they are one."""
+    return f"{start:,}" if start == end else f"{start:,}–{end:,}"
+
+
+def residue_words(start: int, end: int) -> str:
+    """As `span_text`, with the noun: ``residues 31–40``, ``residue 9``."""
+    return f"residue{'' if start == end else 's'} {span_text(start, end)}"
 
 
 def picture_text(text: str, *, limit: int = LONGEST_NAME) -> str:

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from esm2amp_core.figures.explanation_pair import CHOSEN, FAINT, STILL, PairTokens, picture_text
+from esm2amp_core.figures.explanation_pair import (
+    CHOSEN,
+    FAINT,
+    STILL,
+    PairTokens,
+    picture_text,
+    residue_words,
+)
 from esm2amp_core.figures.explanation_track import BORDERS
 from esm2amp_core.figures.region_numbers import lay_out, type_colours
 
@@ -86,6 +93,6 @@ def _make_room(figure: go.Figure, rows: dict[str, float], n_lanes: int) -> None:
 def region_words(line) -> str:
     """Type, note, place and evidence of a region, for a hover."""
     parts = [f"<b>{picture_text(line.type)}</b>", picture_text(line.note, limit=90),
-             f"residues {line.start:,}–{line.end:,}", picture_text(line.uncertain, limit=90),
+             residue_words(line.start, line.end), picture_text(line.uncertain, limit=90),
              picture_text(line.evidence, limit=60)]  # fmt: skip
     return "<br>".join(filter(None, parts))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from esm2amp_core.features import SEGMENTS
-from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_pair import PairTokens, span_text
 from esm2amp_core.plots.paper import INK, SOFT, plain
 
 LINE = {"color": INK, "linewidth": 0.8}
@@ -32,7 +32,7 @@ def with_residues(pair: PairTokens) -> list[str]:
     """Each token with its residues, inclusive from 1: ``A 3 (121–160)``; without, for many pairs."""
     names = [f"{side} {tick}" for side, tick in zip(sides(pair), ticks(pair), strict=True)]
     found = map(pair.residues, pair.tokens)
-    return [name if ends is None else f"{name} ({ends[0]}–{ends[1]})"
+    return [name if ends is None else f"{name} ({span_text(*ends)})"
             for name, ends in zip(names, found, strict=True)]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures import explanation_parts as parts_of
+from esm2amp_core.figures.explanation_pair import residue_words
 from esm2amp_core.figures.explanation_ranking import leaders_of
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_pictures import (
@@ -97,4 +98,4 @@ def _equals(view: View, tokens: tuple[str, ...]) -> str:
 
 def _short(view: View, token: str) -> str:
     found = view.pair.residues(token)
-    return token if found is None else f"{token} (residues {found[0]:,}–{found[1]:,})"
+    return token if found is None else f"{token} ({residue_words(*found)})"

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_pair import PairTokens, span_text
 from esm2amp_core.figures.explanation_ranking import places_of
 from pages.components.explain_reading import View
 from pages.components.text import count, literal
@@ -82,7 +82,7 @@ def _picked() -> None:
 
 def _with_residues(pair: PairTokens, token: str) -> str:
     found = pair.residues(token)
-    return token if found is None else f"{token} · {found[0]:,}–{found[1]:,}"
+    return token if found is None else f"{token} · {span_text(*found)}"
 
 
 def _show_token(view: View, token: str) -> None:
@@ -95,7 +95,8 @@ def _show_token(view: View, token: str) -> None:
     else:
         start, end = found
         stretch = view.sequences["AB".index(token[0])][start - 1 : end]
-        st.markdown(f"**{token}**: residues {start:,} to {end:,} of "
+        words = f"residue {start:,}" if start == end else f"residues {start:,} to {end:,}"
+        st.markdown(f"**{token}**: {words} of "
                     f"{literal(view.pair.name(token), limit=40)} ({count(len(stretch), 'residue')})")
         st.code(stretch, language=None, wrap_lines=True)
     if ranks := _ranks(view, token):
