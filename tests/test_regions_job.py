@@ -217,7 +217,7 @@ def test_an_explanation_that_was_deleted_meanwhile_is_missed_in_words(workspace)
     workspace.jobs.delete(explained.id)
     run_pending(workspace)
     failed = workspace.jobs.get(job.id)
-    assert failed.state == JobState.FAILED and "There is no job" in failed.error
+    assert failed.state == JobState.FAILED and "The explanation was deleted" in failed.error
 
 
 def test_what_a_dead_worker_left_is_replaced(workspace, explained):

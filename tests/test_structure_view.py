@@ -153,7 +153,7 @@ def assert_png_has_legend(page):
     """A PNG on white, as wide as the picture and higher by the words around it."""
     width, height = page.locator(".canvas canvas").first.evaluate("one => [one.width, one.height]")
     picture = downloaded(page, page.get_by_role("button", name="Save as PNG"))
-    assert picture.suggested_filename == "structure.png"
+    assert picture.suggested_filename.endswith("_3D.png")
     paper = imread(picture.path())[..., :3]  # rows, columns, RGB from 0 to 1
     assert paper.shape[1] == width and 1.1 * height < paper.shape[0] < 1.6 * height
     above, below = paper[:100], paper[-100:]

@@ -65,7 +65,7 @@ def _read(path: str | Path, name: str, entry_list: str | Path | None, max_file_m
     if not data.strip():
         raise AnnotationError(f"{name} is empty.", hint=f"Give {FORMATS}.")
     if not is_workbook(data, name):
-        text = decode(data, name, error=AnnotationError)
+        text = decode(data, name, error=AnnotationError, formats=FORMATS)
         if text.lstrip()[:1] in ("{", "["):
             return _read_json(text, name)
         if looks_like_gff(text):

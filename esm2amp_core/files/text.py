@@ -77,16 +77,20 @@ def check_size(
     UserError (of type `error`)
     """
     if n_bytes > max_file_mb * MEGABYTE:
+        found, most = f"{n_bytes / MEGABYTE:,.0f}", f"{max_file_mb:,.0f}"
         raise error(
-            f"{name} has {n_bytes / MEGABYTE:,.0f} MB; at most {max_file_mb:,.0f} MB are read.",
+            f"{name} has {'more than ' if found == most else ''}{found} MB; at most {most} MB are read.",
             hint="Split it into several files, or raise the limit (ESM2AMP_MAX_FILE_MB).",
         )
 
 
-def decode(data: bytes | str, name: str = "The text", *, error: type[UserError] = PairError) -> str:
+def decode(
+    data: bytes | str, name: str = "The text", *, error: type[UserError] = PairError,
+    formats: str = "FASTA, CSV, TSV or XLSX",
+) -> str:  # fmt: skip
     """Text of a file: UTF-8, UTF-16 or UTF-32 with or without mark, else Windows-1252.
 
-    Line ends stay as they are.
+    Line ends stay as they are. `formats` is what to give instead of a file that is no text.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def decode(data: bytes | str, name: str = "The text", *, error: type[UserError] 
     text = text.removeprefix("\ufeff")
     sample = text[:100_000]
     if len(_CONTROL.findall(sample)) > max(8, len(sample) / 50):
-        raise error(f"{name} is not a text file.", hint="Give FASTA, CSV, TSV or XLSX.")
+        raise error(f"{name} is not a text file.", hint=f"Give {formats}.")
     return whole_characters(text)
 
 

@@ -87,13 +87,13 @@ function showAll(viewer) {
   viewer.zoom(1.15);
 }
 
-async function save(viewer, { title, legend }) {
+async function save(viewer, { title, legend, name }) {
   const picture = new Image();
   picture.src = viewer.pngURI();
   await picture.decode();
   const link = document.createElement("a");
   link.href = onPaper(picture, title, legend).toDataURL("image/png");
-  link.download = "structure.png";
+  link.download = `${name}.png`;
   link.click();
 }
 

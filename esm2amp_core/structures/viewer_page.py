@@ -61,9 +61,12 @@ show({{ data: JSON.parse(document.getElementById("data").textContent), parentEle
 """
 
 
-def viewer_data(scene: Mapping[str, Any], legend: Legend, *, title: str, alt: str) -> dict[str, Any]:
-    """What `VIEWER_JS` draws, as plain values."""
-    return {"scene": scene, "legend": asdict(legend), "title": title, "alt": alt, "failed": FAILED}
+def viewer_data(
+    scene: Mapping[str, Any], legend: Legend, *, title: str, alt: str, name: str = "structure"
+) -> dict[str, Any]:
+    """What `VIEWER_JS` draws, as plain values; `name` is that of a saved picture, without its ending."""
+    return {"scene": scene, "legend": asdict(legend), "title": title, "alt": alt, "name": name,
+            "failed": FAILED}
 
 
 def viewer_page(data: Mapping[str, Any], facts: Mapping[str, str], *, static: Path) -> str:

@@ -11,7 +11,6 @@ from esm2amp_core.sequences import Protein
 from esm2amp_core.structures.placing import Placement
 from esm2amp_core.structures.viewer_page import viewer_page
 from esm2amp_core.workspace import Workspace
-from pages.components.file_row import file_stem
 
 
 def offer_file(
@@ -19,9 +18,8 @@ def offer_file(
     about: Mapping[str, str], *, key: str,
 ) -> None:  # fmt: skip
     """A button that saves what is shown, with what it shows and where it comes from."""
-    name = file_stem("_and_".join(protein.id for protein in proteins), otherwise="pair")
     st.download_button(
-        "Save this 3D view", mime="text/html", file_name=f"{name}_3D.html", on_click="ignore",
+        "Save this 3D view", mime="text/html", file_name=f"{data['name']}.html", on_click="ignore",
         data=lambda: viewer_page(data, _facts(placement, proteins) | about, static=workspace.settings.static),
         icon=":material/download:", key=f"{key}-page", width="stretch",
         help="One HTML file that any browser opens, also without a network: the structure can be turned, "

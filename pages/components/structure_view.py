@@ -16,6 +16,7 @@ from esm2amp_core.structures.scene import scene
 from esm2amp_core.structures.structure import Structure
 from esm2amp_core.structures.viewer_page import viewer_data
 from esm2amp_core.workspace import Workspace
+from pages.components.file_row import file_stem
 from pages.components.page import show_user_error
 from pages.components.structure_file import offer_file
 from pages.components.structure_interface import compare_with_interface
@@ -64,7 +65,8 @@ def show_structure(
         touching = placement.contacts() if placement.is_complex else None
         title, colouring, marked = _controls(placement, importances, regions, key, chain_keys)
         drawn, legend = paint(placement, colouring, chosen=chosen, touching=touching if marked else None)
-        data = viewer_data(scene(drawn), legend, alt=_alt(placement, proteins, title),
+        stem = file_stem("_and_".join(protein.id for protein in proteins), otherwise="pair")
+        data = viewer_data(scene(drawn), legend, alt=_alt(placement, proteins, title), name=f"{stem}_3D",
                            title=f"{' and '.join(protein.id for protein in proteins)}: {title}")
         show_viewer(data, key=f"{key}-viewer",
                     on_choose=None if on_choose is None else lambda token: on_choose((token,)))
