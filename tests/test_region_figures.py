@@ -16,6 +16,7 @@ from esm2amp_core.figures.region_charts import enrichment_plot, hit_rate_bars, p
 from esm2amp_core.figures.region_numbers import (
     PALETTE,
     comparisons,
+    drawn_types,
     hit_panels,
     lanes,
     p_words,
@@ -98,6 +99,15 @@ def test_colours_differ_in_lightness_on_any_background():
         assert (luminance(colour) + 0.05) / 0.05 >= 2 and 1.05 / (luminance(colour) + 0.05) >= 2
 
 
+def test_of_very_many_types_the_commonest_are_drawn_in_their_order():
+    types = [f"type {i}" for i in range(5_000)]
+    lines = [(TOP, against, name, float(i % 1_000))
+             for against in (CHANCE, LOW) for i, name in enumerate(types)]
+    enrichment = pd.DataFrame(lines, columns=["selection", "against", "type", "reference"])
+    assert drawn_types(enrichment, types, most=5) == [f"type {999 + 1_000 * i}" for i in range(5)]
+    assert drawn_types(enrichment, types[:3], most=5) == types[:3]
+
+
 def test_overlapping_regions_never_share_a_lane():
     rng = np.random.default_rng(3)
     starts = np.sort(rng.integers(1, 200, 60))
@@ -150,7 +160,7 @@ def test_enrichment_is_drawn_with_its_interval_and_without_one():
     dots = [trace for trace in figure.data if trace.type == "scatter" and trace.x[0] is not None]
     assert [list(trace.x) for trace in dots] == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     assert list(dots[0].error_x.array) == [2, 2, 2] and list(dots[1].error_x.array) == [0, 0, 0]
-    assert "95 % interval +0.0 to +3.0" in dots[0].hovertext[0] and "interval" not in dots[1].hovertext[0]
+    assert "95 % interval 0.0 to +3.0" in dots[0].hovertext[0] and "interval" not in dots[1].hovertext[0]
     reach = figure.layout.xaxis.range
     assert reach[0] == -reach[1] and reach[1] > 11  # 9 + 2: zero stands in the middle, all can be seen
 
@@ -166,7 +176,7 @@ def test_positions_are_ten_places_and_chance():
 
 
 def test_a_difference_has_a_minus_as_long_as_its_plus():
-    assert [points_words(value) for value in (-12.34, 0.0, 3.96)] == ["−12.3", "+0.0", "+4.0"]
+    assert [points_words(value) for value in (-12.34, -0.04, 0.0, 3.96)] == ["−12.3", "0.0", "0.0", "+4.0"]
 
 
 def track(regions, side="A", low=()):

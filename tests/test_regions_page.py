@@ -13,6 +13,7 @@ from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from tiny import make_encoder
 from tiny_bundle import make_bundle
 
+from esm2amp_core.figures.region_numbers import MOST_TYPES
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import REGIONS as KIND
 from esm2amp_core.number_text import number_text
@@ -130,6 +131,11 @@ def test_a_failed_comparison_says_why(workspace, explained):
     assert "no table of regions" in at(job).error[0].value
 
 
+def test_a_binary_file_is_answered_with_the_formats_of_annotations(workspace, explained):
+    (error,) = at(compare(workspace, explained, annotations=bytes(range(256)) * 40)).error
+    assert "not a text file" in error.value and "InterProScan" in error.value and "FASTA" not in error.value
+
+
 @pytest.mark.parametrize("file", [SUMMARY, *TABLES.values()])
 def test_a_damaged_comparison_is_told_in_words(workspace, explained, file):
     job = compare(workspace, explained)
@@ -202,6 +208,16 @@ def test_the_finding_is_a_sentence_with_its_numbers(workspace, explained):
 def test_every_tab_opens(workspace, explained, tab):
     app = at(compare(workspace, explained, label="truth"), tab)
     assert not app.error and (app.get("plotly_chart") or app.dataframe)
+
+
+def test_very_many_types_are_cut_to_the_commonest_with_words(workspace, explained):
+    lines = [f"P04637,type {i},{i + 1},{i + 2}" for i in range(MOST_TYPES + 9)]
+    job = compare(workspace, explained, annotations="\n".join(["protein,type,start,end", *lines]).encode())
+    for tab in ("More than chance?", "Hit rates", "Coverage of each segment"):
+        assert f"Shown are the {MOST_TYPES} of {MOST_TYPES + 9} types" in words(at(job, tab))
+    app = at(job, "Pair by pair")
+    assert f"at most {MOST_TYPES}" in words(app)
+    assert all(table.value.shape[1] < MOST_TYPES + 9 for table in app.dataframe)
 
 
 def test_the_threshold_changes_what_is_drawn(workspace, explained):

@@ -13,6 +13,8 @@ from esm2amp_core.number_text import number_text
 from esm2amp_core.region_files import ALL, ANY, CHANCE, ENDS, EVERY, LOW, MEAN, TOP
 
 SIGNIFICANT = 0.05
+MOST_TYPES = 40
+"""Rows of a picture; more would make it longer than anybody reads."""
 # Okabe and Ito's colours, which any colour vision tells apart, moved to tones that stand out on white and on
 # black; the rows of a picture name their type as well.
 PALETTE = ("#2f86bd", "#d99a00", "#c77aa6", "#0f9d74", "#d9641a", "#56b4e9", "#8a6fd1", "#8d8d2a")
@@ -81,6 +83,24 @@ def class_title(name: str) -> str:
 def with_all(types: Sequence[str]) -> list[str]:
     """Rows of a picture, columns of a table: the types, and their union."""
     return [*types, ALL]
+
+
+def drawn_types(enrichment: pd.DataFrame, types: Sequence[str], *, most: int = MOST_TYPES) -> list[str]:
+    """Types that pictures and wide tables show: all, or those that cover most of the proteins.
+
+    Parameters
+    ----------
+    enrichment : DataFrame
+        As `RegionFolder.enrichment`; what chance alone covers tells how common a type is.
+    types : sequence of str
+    most : int
+    """
+    if len(types) <= most:
+        return list(types)
+    own = enrichment[(enrichment["selection"] == TOP) & (enrichment["against"] == CHANCE)]
+    common = own.set_index("type")["reference"].reindex(types).sort_values(ascending=False, kind="stable")
+    kept = set(common.index[:most])
+    return [name for name in types if name in kept]
 
 
 def hit_panels(hit_rates: pd.DataFrame, types: Sequence[str], threshold: float) -> list[HitPanel]:

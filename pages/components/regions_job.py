@@ -11,6 +11,7 @@ from esm2amp_core.figures import region_charts
 from esm2amp_core.figures.region_numbers import (
     CLASSES,
     comparisons,
+    drawn_types,
     hit_panels,
     position_table,
     with_all,
@@ -38,6 +39,14 @@ def on_paper(name: str, *args: object) -> dict[str, Callable[[], bytes]]:
     return drawings(draw)
 
 
+def left_out(folder: RegionFolder) -> str:
+    """A sentence on the types that are not drawn; empty where all are."""
+    n_types, n_drawn = len(folder.types), len(drawn_types(folder.enrichment, folder.types))
+    return "" if n_types == n_drawn else (
+        f" Shown are the {n_drawn:,} of {n_types:,} types that cover most of the proteins, and ALL of them "
+        "together; the files hold every type.")  # fmt: skip
+
+
 def show_hit_rates(job: Job, folder: RegionFolder) -> None:
     """Share of pairs whose top, and low, segments reach a coverage."""
     thresholds = folder.summary["thresholds_percent"]
@@ -46,7 +55,8 @@ def show_hit_rates(job: Job, folder: RegionFolder) -> None:
         f"A {what} hits if at least this share of it lies in a region", thresholds, default=thresholds[1],
         required=True, format_func=lambda percent: f"{percent} %", key="regions-threshold",
     )  # fmt: skip
-    panels, names = hit_panels(folder.hit_rates, folder.types, threshold), with_all(folder.types)
+    types = drawn_types(folder.enrichment, folder.types)
+    panels, names = hit_panels(folder.hit_rates, types, threshold), with_all(types)
     unit = folder.summary["unit"]
     st.plotly_chart(region_charts.hit_rate_bars(panels, names, threshold, unit), key="hit-rates",
                     config=CHART, alt="Share of pairs whose top and low segments lie on each type of region")
@@ -59,7 +69,7 @@ def show_hit_rates(job: Job, folder: RegionFolder) -> None:
     words = (f"{counted} ALL: any of the types. A blue bar longer than the orange one says that top {unit}s "
              "lie on regions more often than low ones; whether that is more than chance, "
              f"“{MORE_THAN_CHANCE}” tells. "
-             f"{'; '.join(classes)}")
+             f"{'; '.join(classes)}{'.' if classes else ''}{left_out(folder)}")
     files_row(job, "hit_rates", lambda: folder.hit_rates,
               on_paper("hit_rate_bars", panels, names, threshold, unit), words)
 
@@ -67,8 +77,8 @@ def show_hit_rates(job: Job, folder: RegionFolder) -> None:
 def show_enrichment(job: Job, folder: RegionFolder) -> None:
     """Coverage against chance, per type; beside it, where in the chains the segments lie."""
     left, right = st.columns([2.1, 1], gap="medium")
-    names = with_all(folder.types)
-    found = comparisons(folder.enrichment, folder.types)
+    types = drawn_types(folder.enrichment, folder.types)
+    names, found = with_all(types), comparisons(folder.enrichment, types)
     unit = folder.summary["unit"]
     with left:
         st.subheader("Regions", anchor=False)
@@ -88,7 +98,8 @@ def show_enrichment(job: Job, folder: RegionFolder) -> None:
         "p-value, corrected for all tests of this table, is at most 0.05. The line is "
         "the 95 % interval over pairs that share proteins; a type has none with fewer than 10 proteins, or "
         "pairs with such a protein, that have a region of it. It shows where the explanation points; it does "
-        "not show that the model knows the region, nor that the region binds the partner.",
+        "not show that the model knows the region, nor that the region binds the partner."
+        f"{left_out(folder)}",
     )  # fmt: skip
     files_row(
         job, "position_bias", lambda: folder.positions, on_paper("position_plot", top, low, unit),

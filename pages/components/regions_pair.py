@@ -13,7 +13,7 @@ from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures.explanation_pair import PairTokens
 from esm2amp_core.figures.explanation_parts import residue_values, token_values, unit_of
 from esm2amp_core.figures.explanation_track import sequence_track
-from esm2amp_core.figures.region_numbers import type_colours, with_all
+from esm2amp_core.figures.region_numbers import MOST_TYPES, drawn_types, type_colours, with_all
 from esm2amp_core.figures.region_pair import pair_table
 from esm2amp_core.figures.region_track import add_regions
 from esm2amp_core.jobs import Job
@@ -29,6 +29,7 @@ from pages.components.file_row import files_row
 from pages.components.page import show_user_error
 from pages.components.pair_choice import ROW, choose_from
 from pages.components.regions_columns import percent_columns, show_tests, unit_columns
+from pages.components.regions_job import left_out
 from pages.components.regions_reading import PairView, open_pair
 from pages.components.structure_view import show_structure
 from pages.components.text import literal
@@ -91,26 +92,38 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
     framed = {} if folder.is_by_residue else {
         name: own.loc[own["selection"] == name, "token"].tolist() for name in (TOP, LOW)}  # fmt: skip
     regions = {side: folder.regions_of(name) for side, name in zip("AB", view.pair.names, strict=True)}
-    chosen = chosen_tokens(view.pair)
+    chosen, types = chosen_tokens(view.pair), _track_types(folder, regions)
     for side, sequence in zip("AB", view.sequences, strict=True):
         figure = sequence_track(sequence, side, values, view.pair, signed=signed,
                                 residues=residue_values(view.part, side), chosen=framed.get(TOP, ()))
         clickable_chart(
-            add_regions(figure, regions[side], folder.types, view.pair, side, low=framed.get(LOW, ()),
+            add_regions(figure, regions[side], types, view.pair, side, low=framed.get(LOW, ()),
                         chosen=chosen),
             key=f"regions-track-{side}", alt=f"Protein {side}: its segments and its annotated regions",
         )  # fmt: skip
     method = METHODS[view.part.method].title
     frames = ("" if folder.is_by_residue else
               f" Framed in pink: the top segments; dotted: the low ones.{_apart(view)}")
+    fewer = "" if len(types) == len(folder.types) else (
+        f" Drawn are types that these proteins have, at most {MOST_TYPES}; the table holds all regions.")
     files_row(
         job, f"regions_of_row_{view.row}", lambda: pair_table(view.part, view.pair, regions, framed),
-        drawings(_on_paper, view, regions, folder.types, framed),
+        drawings(_on_paper, view, regions, types, framed),
         f"Above, the ten segments of each protein, coloured by {method}: "
         f"{_colour_words(values, view, signed)} Below, its annotated regions, a row per type; point at one "
         f"for its note, its residues and its evidence.{frames} Drag over a stretch to zoom in until the "
-        "letters show; double-click to see all again. Click a segment to shade it here and in 3D.",
+        "letters show; double-click to see all again. Click a segment to shade it here and in 3D."
+        f"{fewer}",
     )  # fmt: skip
+
+
+def _track_types(folder: RegionFolder, regions: dict[str, pd.DataFrame]) -> list[str]:
+    """Rows of the pictures: all types where these are few, else the commonest of the two proteins."""
+    if len(folder.types) <= MOST_TYPES:
+        return folder.types
+    counts = pd.concat(regions.values())["type"].value_counts()
+    common = set(counts[counts.index.isin(folder.types)].index[:MOST_TYPES])
+    return [name for name in folder.types if name in common]
 
 
 def _colour_words(values: np.ndarray, view: PairView, signed: bool) -> str:
@@ -153,17 +166,19 @@ def _on_paper(
 
 
 def _show_tables(job: Job, folder: RegionFolder, row: int, own: pd.DataFrame) -> None:
-    types = with_all(folder.types)
+    drawn = drawn_types(folder.enrichment, folder.types)
+    types = with_all(drawn)
     if not folder.is_by_residue:
         st.subheader("Its top and low segments", anchor=False)
         shown = own[["selection", "rank", "token", "protein", "start", "end", "importance", *types]]
         st.dataframe(shown, hide_index=True, height="content", key="pair-coverage",
                      column_config=unit_columns(folder.summary["unit"]) | percent_columns(types))
         files_row(job, f"coverage_of_row_{row}", lambda: own.reset_index(drop=True),
-                  words="How many percent of each segment lie inside regions of each type.")
+                  words="How many percent of each segment lie inside regions of each type."
+                        f"{left_out(folder)}")
     st.subheader("Is it more than chance, for this pair alone?", anchor=False)
     tests = folder.pairs[folder.pairs["row"] == row].drop(columns=["row", "protein_a", "protein_b"])
-    show_tests(tests, folder.summary["unit"], key="pair-tests", height="content")
+    show_tests(tests[tests["type"].isin(types)], folder.summary["unit"], key="pair-tests", height="content")
     files_row(
         job, f"test_of_row_{row}", lambda: tests.reset_index(drop=True),
         words=("Compared with the residues rotated along their proteins; corrected for all pairs and types."
