@@ -10,7 +10,7 @@ import streamlit as st
 
 from esm2amp_core.errors import JobError
 from esm2amp_core.explanations import METHODS
-from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_pair import PairTokens, residue_words
 from esm2amp_core.figures.explanation_parts import residue_values, token_values, unit_of
 from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.region_numbers import MOST_TYPES, drawn_types, type_colours, with_all
@@ -77,7 +77,7 @@ def _choose_segment(pair: PairTokens) -> None:
     st.selectbox(
         "Chosen segment", [token for token in pair.tokens if pair.residues(token)], key=SEGMENT, width=320,
         placeholder="none", on_change=_segment_picked,
-        format_func=lambda token: "{}: residues {:,}–{:,}".format(token, *pair.residues(token)),
+        format_func=lambda token: f"{token}: {residue_words(*pair.residues(token))}",
     )  # fmt: skip
 
 
