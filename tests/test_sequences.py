@@ -1,8 +1,11 @@
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esm2amp_core.errors import SequenceError, Severity
+from esm2amp_core.errors import PairError, SequenceError, Severity
+from esm2amp_core.protein_files import read_packed
 from esm2amp_core.sequences import (
     Protein,
     clean_sequence,
@@ -207,3 +210,9 @@ def test_what_is_written_as_fasta_is_read_again(chains, width, end):
     proteins, issues = parse_fasta(end.join(lines))
     assert {name: protein.sequence for name, protein in proteins.items()} == chains
     assert [issue for issue in issues if issue.severity == Severity.ERROR] == []
+
+
+def test_a_file_that_unpacks_beyond_the_limit_has_more_than_the_limit(tmp_path):
+    (tmp_path / "big.gz").write_bytes(gzip.compress(b"A" * 3_000_000))
+    with pytest.raises(PairError, match="big.gz, unpacked, has more than 1 MB; at most 1 MB are read"):
+        read_packed(tmp_path / "big.gz", max_file_mb=1)
