@@ -26,7 +26,7 @@ from esm2amp_core.figures.region_numbers import (
     with_all,
 )
 from esm2amp_core.figures.region_pair import pair_table
-from esm2amp_core.figures.region_track import MOST_LANES, add_regions
+from esm2amp_core.figures.region_track import MOST_LANES, UNSEEN, add_regions
 from esm2amp_core.plots import regions as print_regions
 from esm2amp_core.plots.paper import to_png, to_svg
 from esm2amp_core.region_files import CHANCE, ENDS, LOW, REGION_COLUMNS, TOP
@@ -188,7 +188,8 @@ def track(regions, side="A", low=()):
 def test_a_region_is_drawn_over_its_residues_and_up_to_the_end():
     figure = track(region_frame(("Domain", 11, 30), ("Domain", 90, 500), ("Domain", 101, 200),
                                 ("Other", 1, 5)))
-    (bars,) = [trace for trace in figure.data if trace.yaxis == "y3"]
+    unseen, bars = [trace for trace in figure.data if trace.yaxis == "y3"]
+    assert (unseen.hoverinfo, unseen.marker.color, unseen.text) == ("skip", UNSEEN, ".")
     edges = [(x - w / 2, x + w / 2) for x, w in zip(bars.x, bars.width, strict=True)]
     assert edges == [(10.5, 30.5), (89.5, 100.5)]  # one wholly behind the end is not drawn
     assert "residues 90–500" in bars.hovertext[1] and "<img" not in bars.hovertext[0]

@@ -170,7 +170,7 @@ def test_what_cannot_be_compared_is_refused_before_it_is_queued(workspace, expla
 
 def test_a_file_that_is_too_large_is_refused(workspace, explained):
     small = replace(workspace, settings=replace(workspace.settings, max_file_mb=1))
-    with pytest.raises(JobError, match="at most 1 are read"):
+    with pytest.raises(JobError, match="at most 1 MB are read"):
         compare(small, explained, annotations=b"x" * 1_000_001)
 
 

@@ -96,6 +96,7 @@ def sequence_track(
         margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
         uniformtext={"minsize": 8, "mode": "hide"},
         hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
     )  # fmt: skip
     return figure
 

@@ -19,6 +19,7 @@ from esm2amp_core.figures.explanation_track import BORDERS
 from esm2amp_core.figures.region_numbers import lay_out, type_colours
 
 LANE_HEIGHT, GAP, MARGINS, LABELS = 18, 12, 50, 128
+UNSEEN = "rgba(0, 0, 0, 0)"
 MOST_LANES = 6
 """Of one type; where more regions overlap, the others share the last lane."""
 
@@ -48,11 +49,13 @@ def add_regions(
     length = pair.lengths["AB".index(side)]
     colours, rows = type_colours(types), {}
     laid = lay_out(regions, types, length, most_lanes=MOST_LANES)
+    # Unseen: Plotly draws no axis to which nothing belongs, and forgets which of the letters above are too
+    # small to be shown unless the bars of its last axis have a text as well.
+    figure.add_bar(x=[(length + 1) / 2], width=[length], y=[1], yaxis="y3", hoverinfo="skip", text=".",
+                   textposition="inside", textfont={"size": 10, "color": UNSEEN}, marker_color=UNSEEN)
     for name, own in laid.groupby("type", sort=False):
         _add_row(figure, own, colours[name])
         rows[name] = (own["lane"].min() + own["lane"].max()) / 2
-    if not rows:  # Plotly draws no axis to which nothing belongs
-        figure.add_scatter(x=[None], y=[None], yaxis="y3", hoverinfo="skip")
     _make_room(figure, rows or {"no region": 0}, laid["lane"].nunique() or 1)
     dotted = {"line": {"color": FAINT, "width": 1.5, "dash": "dot"}}
     shaded = {"fillcolor": CHOSEN, "opacity": 0.25, "line": {"width": 0}}

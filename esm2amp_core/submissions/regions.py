@@ -37,7 +37,7 @@ def regions(
                        hint="Choose a file that is not empty, or have UniProt asked.")
     if len(annotations) > settings.max_file_mb * MB:
         raise JobError(f"{filename} has {len(annotations) / MB:,.0f} MB; at most "
-                       f"{settings.max_file_mb:,} are read.",
+                       f"{settings.max_file_mb:,} MB are read.",
                        hint="Keep the proteins of the explanation, or raise ESM2AMP_MAX_FILE_MB.")
     if not 1 <= k <= 10:
         raise JobError(f"{k} top and low segments cannot be chosen.", hint="Choose 1 to 10.")

@@ -38,7 +38,7 @@ def compare_with_interface(
     })  # fmt: skip
     st.caption(
         "AUROC: how often a residue within 5 Å of the other protein matters more than one that is not; 0.5 "
-        f"says nothing. Top: of each protein the {TOP_SEGMENTS} segments, or {TOP_SHARE:.0%} of the "
+        f"says nothing. Top: of each protein the {TOP_SEGMENTS} segments, or {100 * TOP_SHARE:.0f} % of the "
         "residues, that matter most. Ranked by magnitude (the mean size of what a segment or residue does, "
         "whatever its sign), as all lists of the most important ones are; residues without coordinates "
         "take no part. The p-values are two-sided, from shuffling within each protein, and not corrected "
