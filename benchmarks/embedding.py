@@ -7,7 +7,8 @@ All in one run on the same weights and proteins, one after the other, beside thi
 matrix product. Prints one table and writes embedding.json here (or --json FILE).
 
     .venv/bin/python benchmarks/embedding.py                  # 16 proteins, some minutes
-    .venv/bin/python benchmarks/embedding.py --proteins 200   # the full one: an hour or more on two cores
+    .venv/bin/python benchmarks/embedding.py --proteins 200   # the full one: an hour and a half on two cores
+    .venv/bin/python benchmarks/embedding.py --proteins 200 --without-plain  # half an hour
     .venv/bin/python benchmarks/embedding.py --curve          # also: cost by number of proteins, bfloat16
 """
 
@@ -115,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--proteins", type=int, default=16)
     parser.add_argument("--layers", type=int, default=LAYERS, help="fewer for a quick look")
+    parser.add_argument("--without-plain", action="store_true", help="leave out (b), the slowest")
     parser.add_argument("--curve", action="store_true")
     parser.add_argument("--json", type=Path, default=Path("embedding.json"))
     options = parser.parse_args()
@@ -128,7 +130,8 @@ def main() -> None:
         ways: dict[str, Callable[[list[Protein]], np.ndarray]] = {}
         if published := published_extractor(model, Path(folder)):
             ways["(a) published, float32"] = published
-        ways["(b) plain loop, float32"] = lambda some: plain_loop(model, some)
+        if not options.without_plain:
+            ways["(b) plain loop, float32"] = lambda some: plain_loop(model, some)
         for name, embedder in embedders.items():
             ways[f"ours, {name}"] = lambda some, embedder=embedder: embed_pooled(some, embedder)[0].values
         found, features = {}, {}

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from plotly.colors import hex_to_rgb, label_rgb, unlabel_rgb
 
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FEATURE_SETS
@@ -20,6 +21,7 @@ from esm2amp_core.figures.explanation_numbers import (
 )
 from esm2amp_core.figures.explanation_pair import (
     DIVERGING,
+    LETTERS,
     MUTED,
     NEGATIVE,
     POSITIVE,
@@ -323,6 +325,11 @@ def test_a_curve_by_residue_has_a_symmetric_axis():
     curve = next(trace for trace in figure.data if trace.yaxis == "y2")
     assert_allclose(curve.y, residues)
     assert figure.layout.yaxis2.range[0] == -figure.layout.yaxis2.range[1]
+    cells = next(trace for trace in figure.data if trace.type == "bar" and len(trace.x) == 40)
+    red, _, blue = np.array([unlabel_rgb(colour) for colour in cells.marker.color]).T
+    assert red[0] > blue[0] and red[-1] < blue[-1]  # orange against the interaction, blue for it
+    assert cells.marker.color[-1] == label_rgb(hex_to_rgb(LETTERS[-1][1]))
+    assert len(set(cells.marker.color)) == 40
 
 
 # ---------------------------------------------------------------- many pairs, and tests

@@ -48,15 +48,18 @@ def importance_bars(
             textposition="none", hovertemplate="%{text}<extra></extra>", **STILL, row=1, col=column,
         )  # fmt: skip
         figure.update_xaxes(range=[low, high], nticks=3, tickfont={"size": 10}, zeroline=panel.signed,
-                            zerolinecolor=FAINT, showgrid=False, row=1, col=column)  # fmt: skip
+                            zerolinecolor=FAINT, row=1, col=column)
     figure.update_yaxes(tickvals=list(range(n)), ticktext=list(pair.tokens), range=[n - 0.5, -0.5],
-                        showgrid=False, zeroline=False)  # fmt: skip
+                        zeroline=False)
+    # Automatic margins would have Plotly draw everything twice.
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(showgrid=False, automargin=False)
     figure.add_hline(y=pair.per_protein - 0.5, line={"color": FAINT, "width": 1, "dash": "dot"})
     for i in pair.positions(chosen):
         _outline(figure, i)
     figure.update_annotations(font_size=12)
     figure.update_layout(height=PIXELS_PER_BAR * n + 100, barmode="overlay", bargap=0.25, showlegend=False,
-                         margin={"l": 10, "r": 10, "t": 52, "b": 10}, dragmode=False,
+                         margin={"l": 90, "r": 10, "t": 52, "b": 34}, dragmode=False,
                          clickmode="event+select", hovermode="closest")  # fmt: skip
     return figure
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
@@ -31,7 +32,9 @@ HEIGHT, CURVE_HEIGHT = 122, 90
 LETTER = '%{text}<br><span style="fill-opacity:0;font-size:1.15em">W</span>'
 LETTERS_FROM = 0.68
 """Where letters hang from, so that they stand in the middle of their row."""
-BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": ""}
+# Automatic margins would have Plotly draw everything twice.
+BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": "",
+           "automargin": False}
 
 
 def sequence_track(
@@ -87,13 +90,13 @@ def sequence_track(
             figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
                              line={"color": CHOSEN, "width": 2.5})
     figure.update_xaxes(range=[0.5, end], showgrid=False, zeroline=False, ticks="outside", tickformat=",d",
-                        minallowed=0.5, maxallowed=end)  # fmt: skip
+                        minallowed=0.5, maxallowed=end, automargin=False)  # fmt: skip
     figure.update_layout(
         yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
         height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
         # Without a gap Plotly rounds bars to whole pixels, and shows the letters of the wider ones only.
         bargap=0.001,
-        margin={"l": 6, "r": 6, "t": 26, "b": 4}, dragmode="zoom", clickmode="event+select",
+        margin={"l": 6, "r": 6, "t": 26, "b": 34}, dragmode="zoom", clickmode="event+select",
         uniformtext={"minsize": 8, "mode": "hide"},
         hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
@@ -133,21 +136,24 @@ def _add_letters(
     figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens, muted: bool
 ) -> None:
     """Lower row: Plotly leaves out letters that do not fit into their cells, so that zooming shows them."""
-    places = list(range(1, len(sequence) + 1))
-    known = residues is not None
-    most = _largest(residues) if known else 1.0
+    places, known = list(range(1, len(sequence) + 1)), residues is not None
     token_of = [""] * len(sequence)
     for token in pair.tokens:
         if token.startswith(f"{side}.segment"):
             start, end = pair.residues(token)
             token_of[start - 1 : end] = [token] * (end - start + 1)
+    scale = [colour for _, colour in LETTERS]
+    middle = scale[len(scale) // 2]
     # The colour of zero below all of them: between two bars the page's ground would shine through.
     figure.add_shape(type="rect", x0=0.5, x1=len(sequence) + 0.5, y0=0.03, y1=0.93, layer="below",
-                     fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
+                     fillcolor=middle, line_width=0)
+    colours: str | list[str] = middle
+    if known and not muted:
+        # Not numbers: Plotly warns the browser of each that is no colour, and that takes longer than to draw.
+        colours = sample_colorscale(scale, (np.nan_to_num(residues) / _largest(residues) + 1) / 2)
     figure.add_bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
-        marker={"color": residues if known and not muted else np.zeros(len(sequence)),
-                "colorscale": LETTERS, "cmin": -most, "cmax": most, "line": {"width": 0}},
+        marker={"color": colours, "line": {"width": 0}},
         customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],

@@ -18,7 +18,7 @@ from esm2amp_core.figures.explanation_pair import (
 from esm2amp_core.figures.explanation_track import BORDERS
 from esm2amp_core.figures.region_numbers import lay_out, type_colours
 
-LANE_HEIGHT, GAP, MARGINS, LABELS = 18, 12, 50, 128
+LANE_HEIGHT, GAP, MARGINS, LABELS = 18, 12, 60, 128
 UNSEEN = "rgba(0, 0, 0, 0)"
 MOST_LANES = 6
 """Of one type; where more regions overlap, the others share the last lane."""
