@@ -42,7 +42,7 @@ def labelled(n_rows=60, *, name="label", value=str):
 def test_the_job_measures_its_own_scores(workspace):
     job = workspace.submit_evaluation(labelled(), label="label", title="My pairs")
     assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
-    report = read_report(workspace.report_folder(job.id))
+    report = read_report(workspace.folders.report(job.id))
     frame = workspace.results(job.id).frame
     auroc = metrics.roc_auc_score(frame["label"].astype(int), frame["probability"])
     assert_allclose(report.measures["auroc"].value, auroc)
@@ -52,7 +52,7 @@ def test_the_job_measures_its_own_scores(workspace):
 
 
 def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace):
-    folder = workspace.report_folder(workspace.submit_evaluation(labelled(), label="label").id)
+    folder = workspace.folders.report(workspace.submit_evaluation(labelled(), label="label").id)
     remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
     for part in (folder, remains):
         part.mkdir()
@@ -65,7 +65,7 @@ def test_labels_may_be_words_in_any_column(workspace):
     pairs = labelled(name="known", value=lambda label: "Yes" if label else "no")
     job = workspace.submit_evaluation(pairs, label="known")
     run_pending(workspace)
-    report = read_report(workspace.report_folder(job.id))
+    report = read_report(workspace.folders.report(job.id))
     assert report.data["n_positive"] == int((pairs.frame["known"] == "Yes").sum())
 
 
@@ -98,20 +98,20 @@ def test_a_worker_that_dies_while_measuring_leaves_the_job_to_the_next(workspace
     assert workspace.jobs.get(job.id).state == JobState.QUEUED
     monkeypatch.setattr(task, "write_report", write)
     assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
-    assert read_report(workspace.report_folder(job.id)).data["n_scored"] == 60
+    assert read_report(workspace.folders.report(job.id)).data["n_scored"] == 60
 
 
 def test_a_report_goes_with_its_job(workspace):
     job = workspace.submit_evaluation(labelled(), label="label")
     run_pending(workspace)
     workspace.jobs.delete(job.id)
-    assert not workspace.report_folder(job.id).exists()
+    assert not workspace.folders.report(job.id).exists()
 
 
 def test_a_report_counts_towards_the_disk_limit_and_is_removed_with_the_results(workspace):
     first, second = (workspace.submit_evaluation(labelled(), label="label") for _ in range(2))
     run_pending(workspace)
-    reports = [path for job in (first, second) for path in workspace.report_folder(job.id).iterdir()]
+    reports = [path for job in (first, second) for path in workspace.folders.report(job.id).iterdir()]
     in_reports = sum(path.stat().st_size for path in reports)
     predicted = workspace.submit_prediction(labelled(), bundle="starter")
     run_pending(workspace)
@@ -120,8 +120,8 @@ def test_a_report_counts_towards_the_disk_limit_and_is_removed_with_the_results(
     # Both evaluations take what a prediction of the same pairs takes, and their reports.
     assert workspace.disk_use().jobs == 2 * (before - workspace.disk_use().jobs) + in_reports
     make_room(workspace.jobs, max_mb=0)
-    assert not workspace.report_folder(first.id).exists()
-    assert workspace.report_folder(second.id).exists()  # somebody waited for it
+    assert not workspace.folders.report(first.id).exists()
+    assert workspace.folders.report(second.id).exists()  # somebody waited for it
 
 
 def test_an_evaluation_can_be_run_again(workspace):
@@ -133,7 +133,7 @@ def test_an_evaluation_can_be_run_again(workspace):
     [done] = run_pending(workspace)
     assert (done.kind, done.state, done.title) == (EVALUATE, JobState.DONE, "Mine (run 2)")
     assert (done.params["label"], done.params["precision"]) == ("label", "float32")
-    again, report = (read_report(workspace.report_folder(job.id)) for job in (done, first))
+    again, report = (read_report(workspace.folders.report(job.id)) for job in (done, first))
     assert again.measures == report.measures
 
 
@@ -144,7 +144,7 @@ def test_results_of_an_evaluation_show_the_report(workspace):
     job = workspace.submit_evaluation(labelled(), label="label")
     run_pending(workspace)
     app = visit("results", job=job.id)
-    report = read_report(workspace.report_folder(job.id))
+    report = read_report(workspace.folders.report(job.id))
     assert "Measured against the labels" in words(app)
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["AUROC"] == f"{report.measures['auroc'].value:.3f}"

@@ -69,7 +69,7 @@ def title(app) -> str:
 
 
 def folder_of(workspace, job_id) -> ExplanationFolder:
-    return ExplanationFolder(workspace.explanation_folder(job_id))
+    return ExplanationFolder(workspace.folders.explanation(job_id))
 
 
 # ---------------------------------------------------------------- the way there
@@ -452,7 +452,7 @@ def test_residues_of_a_model_that_was_changed_meanwhile_are_not_mixed_with_the_r
     job_id = explained(workspace, [1])
     asked = workspace.explain_by_residue(job_id, 1)
     run_pending(workspace)
-    path = workspace.explanation_folder(asked.id) / "summary.json"
+    path = workspace.folders.explanation(asked.id) / "summary.json"
     summary = json.loads(path.read_text())
     summary["model"]["digest"] = "0" * 64
     path.write_text(json.dumps(summary))

@@ -301,7 +301,7 @@ def test_a_row_of_a_job_is_explained_and_found_again(workspace):
     job = scored_job(workspace)
     asked = workspace.explain(job.id, [2], methods=["attention"])
     assert [done.state for done in run_pending(workspace)] == [JobState.DONE]
-    found = ExplanationFolder(workspace.explanation_folder(asked.id))
+    found = ExplanationFolder(workspace.folders.explanation(asked.id))
     assert found.pairs["row"].tolist() == [2]
     names = table().frame.loc[1, ["protein_a", "protein_b"]].tolist()
     assert asked.title == f"Why: {names[0]} and {names[1]}"
@@ -327,14 +327,14 @@ def test_running_an_explanation_again_gives_the_same_numbers(workspace):
     second = workspace.rerun(first.id)
     assert second.kind == EXPLAIN and second.id != first.id and second.title.endswith("(run 2)")
     run_pending(workspace)
-    one, other = (ExplanationFolder(workspace.explanation_folder(j.id)).explanation("attention")
+    one, other = (ExplanationFolder(workspace.folders.explanation(j.id)).explanation("attention")
                   for j in (first, second))
     assert_array_equal(one.values, other.values)
 
 
 def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace):
     job = workspace.explain(scored_job(workspace).id, [2], methods=["attention"])
-    folder = workspace.explanation_folder(job.id)
+    folder = workspace.folders.explanation(job.id)
     remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
     for part in (folder, remains):
         part.mkdir()
@@ -357,7 +357,7 @@ def test_an_explanation_takes_part_in_the_disk_limit(workspace):
     before = workspace.disk_use().jobs
     workspace.explain(job.id, methods=["attention"])
     run_pending(workspace)
-    folder = workspace.explanation_folder(workspace.jobs.list(kind=EXPLAIN)[0].id)
+    folder = workspace.folders.explanation(workspace.jobs.list(kind=EXPLAIN)[0].id)
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert workspace.disk_use().jobs >= before + size > before
 

@@ -44,7 +44,7 @@ def explained(home):
 
 
 def folder_of(workspace, job) -> RegionFolder:
-    return RegionFolder(workspace.regions_folder(job.id))
+    return RegionFolder(workspace.folders.regions(job.id))
 
 
 def test_the_job_writes_what_the_command_writes(workspace, explained, tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_the_job_writes_what_the_command_writes(workspace, explained, tmp_path, 
     (tmp_path / "regions.csv").write_bytes(REGIONS)
     pairs = workspace.inputs(explained.id).frame
     pairs.rename(columns={"truth": "label"}).drop(columns="row").to_csv(tmp_path / "labels.csv", index=False)
-    importances = workspace.explanation_folder(explained.id) / "attention.csv"
+    importances = workspace.folders.explanation(explained.id) / "attention.csv"
     monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "other"))
     monkeypatch.setattr(sys, "argv", ["esm2amp", "regions", str(importances), "--annotations",
                                       str(tmp_path / "regions.csv"), "--labels", str(tmp_path / "labels.csv"),
@@ -61,7 +61,7 @@ def test_the_job_writes_what_the_command_writes(workspace, explained, tmp_path, 
     with pytest.raises(SystemExit) as exit_:
         main()
     assert not exit_.value.code
-    folder = workspace.regions_folder(job.id)
+    folder = workspace.folders.regions(job.id)
     for name in TABLES.values():
         assert (folder / name).read_bytes() == (tmp_path / "out" / name).read_bytes(), name
     of_job, of_command = (json.loads((place / SUMMARY).read_text()) for place in (folder, tmp_path / "out"))
@@ -79,9 +79,9 @@ def test_run_again_asks_the_same_anew_and_needs_its_explanation(workspace, expla
     assert (done.id != first.id, done.state, done.params) == (True, JobState.DONE, first.params)
     assert done.title == f"{first.title} (run 2)"
     for name in TABLES.values():
-        assert (workspace.regions_folder(done.id) / name).read_bytes() == (
-            workspace.regions_folder(first.id) / name).read_bytes(), name
-    workspace.annotations_file(first.id).unlink()
+        assert (workspace.folders.regions(done.id) / name).read_bytes() == (
+            workspace.folders.regions(first.id) / name).read_bytes(), name
+    workspace.folders.annotations_file(first.id).unlink()
     with pytest.raises(JobError, match="annotations of .* were removed"):
         workspace.rerun(first.id)
     again = workspace.explain(explained.params["source"], (1,), methods=("attention",))
@@ -111,7 +111,7 @@ def test_what_was_written_is_read_as_it_was(workspace, explained):
 def test_what_a_killed_worker_left_half_written_is_gone_after_the_next_attempt(workspace, explained):
     asked = workspace.compare_regions(explained.id, method="attention", annotations=REGIONS,
                                       filename="regions.csv")
-    folder = workspace.regions_folder(asked.id)
+    folder = workspace.folders.regions(asked.id)
     remains = folder.with_name(f".{folder.name}.0a1b2c3d.part")
     for part in (folder, remains):
         part.mkdir()
@@ -148,8 +148,8 @@ def test_the_same_question_is_answered_once(workspace, explained):
 def test_a_file_of_any_name_stays_in_the_folder_of_its_job(workspace, explained, name):
     job = compare(workspace, explained, filename=name)
     assert job.state == JobState.DONE
-    file = workspace.annotations_file(job.id)
-    assert file.parent.parent == workspace.regions_folder(job.id).parent
+    file = workspace.folders.annotations_file(job.id)
+    assert file.parent.parent == workspace.folders.regions(job.id).parent
     assert file.read_bytes() == REGIONS and not file.name.startswith(".")
 
 
@@ -222,7 +222,7 @@ def test_an_explanation_that_was_deleted_meanwhile_is_missed_in_words(workspace)
 
 def test_what_a_dead_worker_left_is_replaced(workspace, explained):
     job = workspace.compare_regions(explained.id, method="attention", annotations=REGIONS, k=5)
-    left = workspace.regions_folder(job.id)
+    left = workspace.folders.regions(job.id)
     left.mkdir()
     (left / SUMMARY).write_text("half")
     run_pending(workspace)
@@ -247,7 +247,7 @@ def test_uniprot_is_asked_by_the_worker_alone(home):
 def test_files_of_the_job_count_and_go_with_it(workspace, explained):
     before = workspace.disk_use().jobs
     job = compare(workspace, explained, k=6)
-    folder = workspace.regions_folder(job.id).parent
+    folder = workspace.folders.regions(job.id).parent
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert workspace.disk_use().jobs - before == size > len(REGIONS)
     workspace.jobs.delete(job.id)
@@ -257,7 +257,7 @@ def test_files_of_the_job_count_and_go_with_it(workspace, explained):
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 99}', b'{"format": 1}', b"[" * 100_000])
 def test_a_damaged_analysis_is_told_in_words(workspace, explained, damage):
     job = compare(workspace, explained, k=7)
-    path = workspace.regions_folder(job.id) / SUMMARY
+    path = workspace.folders.regions(job.id) / SUMMARY
     whole = json.loads(path.read_text())
     path.write_bytes(damage)
     with pytest.raises(JobError, match="missing or damaged|format 99"):
@@ -266,7 +266,7 @@ def test_a_damaged_analysis_is_told_in_words(workspace, explained, damage):
     path.write_text(json.dumps(whole))
     with pytest.raises(JobError, match="missing or damaged"):
         _ = folder_of(workspace, job).summary
-    (workspace.regions_folder(job.id) / TABLES["regions"]).unlink()
+    (workspace.folders.regions(job.id) / TABLES["regions"]).unlink()
     with pytest.raises(JobError, match="missing or damaged"):
         _ = folder_of(workspace, job).regions
     workspace.jobs.delete(job.id)

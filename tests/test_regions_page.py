@@ -139,7 +139,7 @@ def test_a_binary_file_is_answered_with_the_formats_of_annotations(workspace, ex
 @pytest.mark.parametrize("file", [SUMMARY, *TABLES.values()])
 def test_a_damaged_comparison_is_told_in_words(workspace, explained, file):
     job = compare(workspace, explained)
-    (workspace.regions_folder(job.id) / file).unlink()
+    (workspace.folders.regions(job.id) / file).unlink()
     errors = "\n".join(error.value for tab in TABS for error in at(job, tab).error)
     assert "missing" in errors
 
@@ -195,7 +195,7 @@ def test_the_badge_follows_the_job_from_waiting_to_running(workspace, explained,
 
 def test_the_finding_is_a_sentence_with_its_numbers(workspace, explained):
     job = compare(workspace, explained)
-    found = pd.read_csv(workspace.regions_folder(job.id) / TABLES["enrichment"]).set_index(
+    found = pd.read_csv(workspace.folders.regions(job.id) / TABLES["enrichment"]).set_index(
         ["selection", "against", "type"])
     line = found.loc[("top", "chance", "ALL")]
     said = words(at(job))
@@ -296,7 +296,7 @@ def test_other_types_make_another_comparison(workspace, explained):
 
 def test_all_tables_come_in_one_archive(workspace, explained):
     job = compare(workspace, explained)
-    with zipfile.ZipFile(io.BytesIO(zipped(workspace.regions_folder(job.id)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zipped(workspace.folders.regions(job.id)))) as archive:
         assert set(archive.namelist()) >= {SUMMARY, *TABLES.values()}
 
 

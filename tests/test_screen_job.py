@@ -47,7 +47,7 @@ def test_the_job_writes_what_the_core_writes(workspace, tmp_path):
     predictor = Predictor.load("starter", settings=workspace.settings)
     proteins = read_screen(("my_library.fa", LIBRARY), ("mine.fa", BAIT))
     made = run_screen(predictor, proteins, tmp_path / "s", options=ScreenOptions(top=5, block_pairs=10_000))
-    assert contents(workspace.screen_folder(job.id)) == contents(made.folder)
+    assert contents(workspace.folders.screen(job.id)) == contents(made.folder)
     assert workspace.submit_screen(LIBRARY, BAIT, library_name="my library.fa", bait_name="mine.fa",
                                    top=5).id == job.id  # the same question has been answered
 
@@ -77,7 +77,7 @@ def test_a_stopped_job_goes_on_in_its_folder(workspace, monkeypatch):
     monkeypatch.setattr(task, "run_screen", run_screen_once)
     monkeypatch.setattr("esm2amp_core.screening.engines.score_block", lambda *_, **__: pytest.fail("again"))
     assert run_next(workspace, "second").state == JobState.DONE
-    assert ScreenFolder(workspace.screen_folder(job.id)).summary["n_pairs"] == 300
+    assert ScreenFolder(workspace.folders.screen(job.id)).summary["n_pairs"] == 300
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_job_has_some_blocks_to_keep_and_none_is_too_small_or_too_large(n_pair
 
 @pytest.mark.parametrize("how", [cancel, fail])
 def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, in_blocks, monkeypatch, how):
-    whole = contents(workspace.screen_folder(_done(workspace, workspace.submit_screen(LIBRARY)).id))
+    whole = contents(workspace.folders.screen(_done(workspace, workspace.submit_screen(LIBRARY)).id))
     workspace.jobs.delete(workspace.jobs.list()[0].id)
     job = workspace.submit_screen(LIBRARY, library_name="my  library (2).fasta", title="Mine")
     before = workspace.disk_use().jobs
@@ -125,7 +125,7 @@ def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, i
     n_kept = workspace.kept_pairs(job.id)
     assert 0 < n_kept < 300
     assert workspace.scored(workspace.jobs.get(job.id)) == (n_kept, 300)
-    parts = sum(len(data) for data in contents(workspace.screen_folder(job.id)).values())
+    parts = sum(len(data) for data in contents(workspace.folders.screen(job.id)).values())
     assert workspace.disk_use().jobs == before + parts  # what it left takes disk, and is counted
     never_begun = workspace.rerun(job.id)
     workspace.jobs.cancel(never_begun.id)
@@ -140,8 +140,8 @@ def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, i
     assert workspace.scored(workspace.jobs.get(job.id)) == (0, 300)  # the other job has them now
     assert sum(scored) == 300 - n_kept == 300 - done.params["n_kept_pairs"]
     assert f"{n_kept} of 300 pairs were scored by an earlier job" in done.message
-    assert contents(workspace.screen_folder(again.id)) == whole
-    assert workspace.kept_pairs(job.id) == 0 and not workspace.screen_folder(job.id).exists()
+    assert contents(workspace.folders.screen(again.id)) == whole
+    assert workspace.kept_pairs(job.id) == 0 and not workspace.folders.screen(job.id).exists()
     assert workspace.went_on(job).id == again.id and workspace.went_on(again) is None
     assert workspace.rerun(job.id).id == again.id  # finished meanwhile
     assert workspace.rerun(again.id).id != again.id  # who asks for a finished one wants it anew
@@ -150,11 +150,11 @@ def test_a_stopped_screen_that_is_run_again_goes_on_from_its_blocks(workspace, i
 def test_blocks_of_another_version_are_scored_anew(workspace, in_blocks, monkeypatch):
     job = workspace.submit_screen(LIBRARY)
     stop_after(workspace, 100, cancel, monkeypatch)
-    manifest = workspace.screen_folder(job.id) / MANIFEST
+    manifest = workspace.folders.screen(job.id) / MANIFEST
     manifest.write_text(manifest.read_text().replace('"torch": "', '"torch": "0.'))
     done = _done(workspace, workspace.rerun(job.id))
     assert "scored anew" in done.message and done.params["n_kept_pairs"] == 0
-    assert ScreenFolder(workspace.screen_folder(done.id)).summary["n_pairs"] == 300
+    assert ScreenFolder(workspace.folders.screen(done.id)).summary["n_pairs"] == 300
 
 
 def test_blocks_of_a_model_that_was_changed_are_not_kept(workspace, in_blocks, monkeypatch, tmp_path):
@@ -186,7 +186,7 @@ def test_what_a_screen_takes_is_counted_when_it_is_asked_for(workspace, tmp_path
     assert (params["n_pairs"], params["n_reference_pairs"]) == (25, 25 * 30)
     assert params["n_residues"] == sum(map(len, sequences(25).values())) + 16
     run_next(workspace, "worker"), run_next(workspace, "worker")
-    parts = ScreenFolder(workspace.screen_folder(known.id) / REFERENCE).parts()
+    parts = ScreenFolder(workspace.folders.screen(known.id) / REFERENCE).parts()
     assert sum(len(part) for part in parts) == params["n_reference_pairs"]
 
 
@@ -212,4 +212,4 @@ def test_a_model_that_changed_meanwhile_is_told(workspace, tmp_path):
     manifest = tmp_path / "models" / "starter" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("Tiny amps", "Other"))
     assert "was changed after this screen was submitted" in run_next(workspace, "worker").error
-    assert not workspace.screen_folder(job.id).exists()
+    assert not workspace.folders.screen(job.id).exists()

@@ -63,7 +63,7 @@ def paste(app, **texts):
 
 
 def folder_of(workspace, job):
-    return ScreenFolder(workspace.screen_folder(job.id))
+    return ScreenFolder(workspace.folders.screen(job.id))
 
 
 # ---------------------------------------------------------------- before it starts
@@ -276,15 +276,15 @@ def test_every_file_can_be_taken_away(workspace, job):
 
 
 def test_a_damaged_screen_is_told_in_words(workspace, job):
-    (workspace.screen_folder(job.id) / names.HITS).unlink()
+    (workspace.folders.screen(job.id) / names.HITS).unlink()
     assert "missing or damaged" in at(job).error[0].value.replace("\\", "")
-    (workspace.screen_folder(job.id) / names.SUMMARY).unlink()
+    (workspace.folders.screen(job.id) / names.SUMMARY).unlink()
     assert "missing" in at(job).error[0].value
 
 
 @pytest.mark.parametrize("damage", ["removed", "cut off"])
 def test_a_part_that_is_gone_is_told_where_it_would_be_taken_away(workspace, job, damage):
-    (part,) = (workspace.screen_folder(job.id) / names.PARTS).iterdir()
+    (part,) = (workspace.folders.screen(job.id) / names.PARTS).iterdir()
     if damage == "removed":
         part.unlink()
     else:
@@ -301,7 +301,7 @@ def test_a_part_that_is_gone_is_told_where_it_would_be_taken_away(workspace, job
 
 
 def test_a_file_that_is_gone_is_told_instead_of_offered(workspace, job):
-    (workspace.screen_folder(job.id) / names.GRAPHML).unlink()
+    (workspace.folders.screen(job.id) / names.GRAPHML).unlink()
     app = at(job, "Files and settings")
     assert names.GRAPHML in (told := app.error[0].value.replace("\\", "")) and "“Run again”" in told
     labels = " ".join(found.label for found in app.download_button)

@@ -1,4 +1,4 @@
-"""Files of jobs: what a person brought, whole or not at all. Nothing else touches these folders."""
+"""Files of jobs: what a person brought, kept whole or not at all, removed with all that was made of it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from esm2amp_core.pairs import PAIR_COLUMNS, PairTable
 from esm2amp_core.sequences import Protein
 
 PAIRS, PROTEINS, ISSUES = "pairs.parquet", "proteins.parquet", "issues.json"
-GIVEN = "given"
-"""Where a file lies that came with a job, whatever its name."""
 UNFINISHED = ".part"
 ABANDONED_SECONDS = 3600
 NAMES = b"column names"

@@ -13,8 +13,8 @@ from esm2amp_core.explanations import METHODS
 from esm2amp_core.jobs import UNDER_WAY, Job, JobState
 from esm2amp_core.kinds import REGIONS, RegionsParams
 from esm2amp_core.settings import Settings
-from esm2amp_core.store.artifacts import GIVEN
 from esm2amp_core.store.disk import MB
+from esm2amp_core.store.job_folders import GIVEN
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.submissions.scoring import next_title
 from esm2amp_core.submissions.submission import Submission

@@ -12,7 +12,7 @@ from esm2amp_core.kinds import SCREEN, ScreenParams
 from esm2amp_core.screen_options import ScreenOptions, count_background
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.settings import Settings
-from esm2amp_core.store.artifacts import GIVEN
+from esm2amp_core.store.job_folders import BAITS, LIBRARY
 from esm2amp_core.store.job_store import JobStore
 from esm2amp_core.submissions.regions import safe_name
 from esm2amp_core.submissions.scoring import next_title, which_model
@@ -41,9 +41,9 @@ def screen(
         n_pairs=plan.n_pairs, n_reference_pairs=plan.n_reference_pairs(options.n_reference(n_there)),
         n_residues=proteins.n_residues, with_self=with_self, top=top, top_partners=top_partners, **model,
     )  # fmt: skip
-    files = {f"{GIVEN}/library/{params.library}": library}
+    files = {f"{LIBRARY}/{params.library}": library}
     if bait:
-        files[f"{GIVEN}/bait/{params.bait}"] = bait
+        files[f"{BAITS}/{params.bait}"] = bait
     return Submission(kind=SCREEN, params=params, files=files, same_in=same_in,
                       title=title or f"Screen of {bait_name or library_name}")
 

@@ -43,7 +43,7 @@ def run(work: Work) -> None:
         settings=Settings(n_resamples=params.n_resamples, seed=params.seed),
         report=work.report,
     )
-    target = workspace.report_folder(job.id)
+    target = workspace.folders.report(job.id)
     remove_remains(target)  # of an attempt whose worker died
     write_report(evaluation, target)
 

@@ -23,7 +23,7 @@ def run(work: Work) -> None:
     predict.run(work)
     workspace, job = work.workspace, work.job
     params: ExplainParams = work.params
-    target = workspace.explanation_folder(job.id)
+    target = workspace.folders.explanation(job.id)
     remove_remains(target)  # of an attempt whose worker died
     explain_table(
         predict.predictor_of(work), workspace.inputs(job.id), target, methods=params.methods,

@@ -31,7 +31,7 @@ def run(work: Work) -> None:
     """
     workspace, job = work.workspace, work.job
     params: RegionsParams = work.params
-    explained = ExplanationFolder(workspace.explanation_of(job))
+    explained = ExplanationFolder(workspace.folders.explanation_of(job))
     work.report("Reading the explanation", 0, 1)
     important = read_importances(explained.folder / f"{params.method}.csv", k=params.k, share=params.share)
     rows = important.pairs["row"].astype("int64")
@@ -42,7 +42,7 @@ def run(work: Work) -> None:
         n_shufflings=params.n_shufflings, n_resamples=params.n_resamples, seed=params.seed,
         report=work.report,
     )  # fmt: skip
-    target = workspace.regions_folder(job.id)
+    target = workspace.folders.regions(job.id)
     remove_remains(target)  # of an attempt whose worker died
     write_analysis(analysis, target, {
         "explanation": {"job": params.source, "title": workspace.jobs.get(params.source).title},
@@ -57,7 +57,8 @@ def _annotations(work: Work, proteins: Sequence[str]) -> Annotations:
     if params.lookup:
         return look_up(proteins, settings.uniprot_cache, uniprot_url=settings.uniprot_url, report=work.report)
     work.report("Reading the annotations", 0, 1)
-    return read_annotations(work.workspace.annotations_file(work.job.id), max_file_mb=settings.max_file_mb)
+    file = work.workspace.folders.annotations_file(work.job.id)
+    return read_annotations(file, max_file_mb=settings.max_file_mb)
 
 
 def _labels(work: Work, rows: pd.Series) -> pd.Series:

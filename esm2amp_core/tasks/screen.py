@@ -41,8 +41,8 @@ def run(work: Work) -> None:
     if bundle_digest(workspace.bundle_folder(params.bundle)) != params.bundle_digest:
         raise BundleError(f"The model {params.bundle!r} was changed after this screen was submitted.",
                           hint="Run it again.")
-    library, bait = workspace.screened_files(job.id)
-    settings, folder = workspace.settings, workspace.screen_folder(job.id)
+    library, bait = workspace.folders.screened_files(job.id)
+    settings, folder = workspace.settings, workspace.folders.screen(job.id)
     proteins = read_screen(library, bait, max_residues=settings.max_residues,
                            max_file_mb=settings.max_file_mb)
     if not folder.exists():
@@ -70,13 +70,13 @@ def _take_over(work: Work) -> None:
     """Take the folder of the newest equal job that was stopped and had scored some pairs."""
     workspace, job, params = work.workspace, work.job, work.params
     for earlier in workspace.jobs.equal_to(job, STOPPED):
-        left = workspace.screen_folder(earlier.id)
+        left = workspace.folders.screen(earlier.id)
         try:
             n_kept = ScreenFolder(left).n_scored
         except JobError:  # there is none, or nothing in it that can be read
             continue
         if n_kept:
-            os.replace(left, workspace.screen_folder(job.id))
+            os.replace(left, workspace.folders.screen(job.id))
             workspace.jobs.count_files(earlier.id)
             workspace.jobs.note(job.id, replace(params, n_kept_pairs=n_kept).to_json(),
                                 message=KEPT.format(n_kept, params.n_pairs), worker=work.worker)

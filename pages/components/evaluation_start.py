@@ -25,7 +25,7 @@ LABELS = "a column called label: 1 where the two proteins interact, 0 where they
 def show_job_evaluation(workspace: Workspace, job: Job) -> None:
     """The report of an evaluation; for a prediction whose table has labels, the button that makes one."""
     if job.kind == EVALUATE:
-        folder = workspace.report_folder(job.id)
+        folder = workspace.folders.report(job.id)
         if (folder / REPORT).is_file():
             st.subheader("Measured against the labels", anchor=False)
             show_report(folder)

@@ -72,7 +72,7 @@ def open_folder(workspace: Workspace, job: Job) -> ExplanationFolder:
     JobError
         If it is not there, or damaged.
     """
-    folder = workspace.explanation_folder(job.id)
+    folder = workspace.folders.explanation(job.id)
     return _folder(str(folder), changed_at(folder))
 
 

@@ -64,7 +64,7 @@ def _offer_other_types(workspace: Workspace, job: Job, folder: RegionFolder, fou
         return
     if st.button("Compare again with these types", icon=":material/replay:"):
         params = job.params
-        file = b"" if params["lookup"] else workspace.annotations_file(job.id).read_bytes()
+        file = b"" if params["lookup"] else workspace.folders.annotations_file(job.id).read_bytes()
         asked = workspace.compare_regions(
             params["source"], method=params["method"], annotations=file, filename=params["annotations"],
             lookup=params["lookup"], label=params["label"], types=chosen, k=params["k"],

@@ -37,7 +37,7 @@ def open_analysis(workspace: Workspace, job: Job) -> RegionFolder:
     JobError
         If it is not there, or damaged.
     """
-    folder = workspace.regions_folder(job.id)
+    folder = workspace.folders.regions(job.id)
     try:
         changed = (folder / SUMMARY).stat().st_mtime_ns
     except OSError:
@@ -53,7 +53,7 @@ def open_pair(workspace: Workspace, job: Job, row: int) -> PairView:
     JobError
         If the explanation was deleted since, is damaged, or has no such row.
     """
-    folder, source = workspace.explanation_of(job), str(job.params["source"])
+    folder, source = workspace.folders.explanation_of(job), str(job.params["source"])
     return _pair(workspace, str(folder), source, job.params["method"], row)
 
 

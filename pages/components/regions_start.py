@@ -73,7 +73,7 @@ def _form(workspace: Workspace, explained: dict[str, Job]) -> None:
         format_func=lambda key: f"{explained[key].title} · {count(explained[key].n_rows, 'pair')} · "
                                 f"{when(explained[key].created)}",
     )  # fmt: skip
-    folder = ExplanationFolder(workspace.explanation_folder(job_id))
+    folder = ExplanationFolder(workspace.folders.explanation(job_id))
     if not any(token.partition(".")[2] in SEGMENTS for token in folder.tokens):
         st.warning("The model of this explanation does not tell segments apart, so that none can be more "
                    "important than others. Explain the pairs by another model, such as starter_amps.")

@@ -54,7 +54,7 @@ def _predict(workspace: Workspace, job: Job, hits: pd.DataFrame) -> Job:
 
 def _proteins(workspace: Workspace, job: Job, names: set[str]) -> dict:
     """The proteins of these names, from the files that lie with the screen."""
-    library, bait = workspace.screened_files(job.id)
+    library, bait = workspace.folders.screened_files(job.id)
     read = read_screen(library, bait, max_residues=workspace.settings.max_residues,
                        max_file_mb=workspace.settings.max_file_mb)
     return {protein.id: protein for protein in read.proteins if protein.id in names}

@@ -26,7 +26,7 @@ def open_screen(workspace: Workspace, job: Job) -> ScreenFolder:
     JobError
         If it is not there, or damaged.
     """
-    folder = workspace.screen_folder(job.id)
+    folder = workspace.folders.screen(job.id)
     try:
         changed = (folder / SUMMARY).stat().st_mtime_ns
     except OSError:
