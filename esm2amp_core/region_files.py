@@ -14,9 +14,8 @@ import pandas as pd
 
 from esm2amp_core.annotations.region import ALL as ALL
 from esm2amp_core.annotations.region import Region
-from esm2amp_core.files.delimited import unguarded
 from esm2amp_core.files.result_folder import SUMMARY as SUMMARY
-from esm2amp_core.files.result_folder import ResultFormat
+from esm2amp_core.files.result_folder import ResultFormat, read_exported
 
 FORMAT = 1
 TABLES = {"coverage": "coverage.csv", "hit_rates": "hit_rates.csv", "enrichment": "enrichment.csv",
@@ -112,14 +111,6 @@ class RegionFolder:
     def _table(self, file: str) -> pd.DataFrame:
         path = self.folder / file
         try:
-            frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False,
-                                na_values={}, encoding="utf-8-sig")
+            return read_exported(path, _TEXTS)
         except (OSError, ValueError) as error:
             raise _FORMAT.damaged(path) from error
-        frame.columns = [unguarded(name) for name in frame.columns]
-        for name in frame.columns:
-            if name in _TEXTS:
-                frame[name] = frame[name].map(unguarded)
-            else:
-                frame[name] = pd.to_numeric(frame[name], errors="coerce")
-        return frame

@@ -29,11 +29,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from esm2amp_core.errors import JobError
-from esm2amp_core.files.delimited import unguarded
+from esm2amp_core.files.result_folder import SUMMARY as SUMMARY
+from esm2amp_core.files.result_folder import read_exported
 from esm2amp_core.files.whole_file import whole_file
 
 FORMAT = 2
-MANIFEST, SUMMARY, PARTS, JOURNAL = "manifest.json", "summary.json", "parts", "parts.jsonl"
+MANIFEST, PARTS, JOURNAL = "manifest.json", "parts", "parts.jsonl"
 HITS, PARTNERS, PROTEINS, HISTOGRAM = "hits.csv", "partners.csv", "proteins.csv", "histogram.csv"
 LEFT_OUT, GRAPHML, EDGES, NODES = "left_out.csv", "network.graphml", "network.tsv", "network_nodes.tsv"
 
@@ -248,16 +249,9 @@ class ScreenFolder:
     def _table(self, name: str) -> pd.DataFrame:
         path = self.folder / name
         try:
-            frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False,
-                                na_values={}, encoding="utf-8-sig")
+            return read_exported(path, _TEXTS)
         except (OSError, ValueError) as error:
             raise unreadable(path) from error
-        for column in frame.columns:
-            if column in _TEXTS:
-                frame[column] = frame[column].map(unguarded)
-            else:
-                frame[column] = pd.to_numeric(frame[column], errors="coerce")
-        return frame
 
 
 def read_part(path: Path, sha256: str) -> pa.Table:

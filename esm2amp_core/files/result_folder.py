@@ -1,14 +1,17 @@
-"""What folders of results have in common: a summary of what they hold, and words for damaged files."""
+"""What folders of results have in common: a summary of what they hold, tables, words for damaged files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from esm2amp_core.errors import JobError
+from esm2amp_core.files.delimited import unguarded
 
 SUMMARY = "summary.json"
 _MAX_BYTES = 50_000_000
@@ -60,3 +63,28 @@ class ResultFormat:
     def damaged(self, path: Path) -> JobError:
         """What to say of a file that cannot be read."""
         return JobError(f"{path.name} of the {self.what} is missing or damaged.", hint=self.remedy)
+
+
+def read_exported(path: Path, texts: Collection[str]) -> pd.DataFrame:
+    """A table as `exports.delimited` writes it, commas between the cells.
+
+    Parameters
+    ----------
+    path : Path
+    texts : collection of str
+        Columns of texts, where nothing is missing; all others hold numbers, NaN where a cell is none.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read.
+    """
+    frame = pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values={},
+                        encoding="utf-8-sig")
+    frame.columns = [unguarded(name) for name in frame.columns]
+    for name in frame.columns:
+        if name in texts:
+            frame[name] = frame[name].map(unguarded)
+        else:
+            frame[name] = pd.to_numeric(frame[name], errors="coerce")
+    return frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from esm2amp_core.errors import BundleError
 from esm2amp_core.models.pairwise import Pairwise
 
 State = Mapping[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,8 @@ class Classifier(nn.Module, ABC):
                 classifier = cls(**sizes)
         except ValueError as error:
             raise BundleError(str(error), hint="The stated sizes contradict each other.") from None
-        if problems := misfits(classifier, state):
-            raise BundleError(
-                f"The weights do not fit the architecture: {'; '.join(problems[:3])}"
-                f"{f' and {len(problems) - 3} more' if len(problems) > 3 else ''}.",
-                hint="Check that the architecture is the one the weights were trained with.",
-                details=problems,
-            )
-        classifier.load_state_dict(dict(state), strict=True, assign=True)
-        return classifier.eval().requires_grad_(False)
+        return with_weights(classifier, state, what="The weights do not fit the architecture",
+                            hint="Check that the architecture is the one the weights were trained with.")
 
 
 def mean_present(tokens: Tensor, present: Tensor | None) -> Tensor:
@@ -146,9 +140,32 @@ def mean_present(tokens: Tensor, present: Tensor | None) -> Tensor:
     return torch.einsum("btd,bt->bd", tokens, weights)
 
 
-def misfits(classifier: nn.Module, state: State) -> list[str]:
+def with_weights(network: Network, state: State, *, what: str, hint: str = "") -> Network:
+    """The network with stored weights in the place of its own, ready to compute.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Of the right sizes; it may lie on the device ``meta``.
+    state : mapping of str to Tensor
+    what, hint : str
+        How an error begins where they do not fit, and what to do then.
+
+    Raises
+    ------
+    BundleError
+        If names or shapes do not fit; the details list every one that does not.
+    """
+    if problems := _misfits(network, state):
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise BundleError(f"{what}: {'; '.join(problems[:3])}{more}.", hint=hint, details=problems)
+    network.load_state_dict(dict(state), strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _misfits(network: nn.Module, state: State) -> list[str]:
     """Every way in which a state dict does not fit, one phrase each; empty if it fits."""
-    wanted = classifier.state_dict()
+    wanted = network.state_dict()
     missing = [f"{name!r} is missing" for name in wanted if name not in state]
     surplus = [f"{name!r} is not part of it" for name in state if name not in wanted]
     misshaped = [

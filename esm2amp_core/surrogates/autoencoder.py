@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-from esm2amp_core.errors import BundleError
-from esm2amp_core.models.classifier import State, misfits, shape_of
+from esm2amp_core.models.classifier import State, shape_of, with_weights
 
 PUBLISHED = {"width": 1280, "hidden1": 512, "hidden2": 256, "latent": 150}
 AT_ONCE = 8_192
@@ -120,12 +119,7 @@ class Autoencoder(nn.Module):
             autoencoder = cls(width, hidden1, hidden2, latent)
         counts = {name: torch.zeros((), dtype=torch.long)
                   for name in autoencoder.state_dict() if name.endswith(COUNT)}  # fmt: skip
-        state = {**state, **counts}
-        if problems := misfits(autoencoder, state):
-            raise BundleError(f"The autoencoder's weights do not fit: {'; '.join(problems[:3])}.",
-                              details=problems)
-        autoencoder.load_state_dict(state, strict=True, assign=True)
-        return autoencoder.eval().requires_grad_(False)
+        return with_weights(autoencoder, {**state, **counts}, what="The autoencoder's weights do not fit")
 
     @torch.inference_mode()
     def encode_tokens(self, values: np.ndarray | Tensor) -> np.ndarray:

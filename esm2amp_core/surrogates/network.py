@@ -7,8 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from esm2amp_core.errors import BundleError
-from esm2amp_core.models.classifier import State, misfits, shape_of
+from esm2amp_core.models.classifier import State, shape_of, with_weights
 
 PUBLISHED_INPUTS, PUBLISHED_HIDDEN = 3_000, (1_796, 382)
 
@@ -48,8 +47,4 @@ class DenseNetwork(nn.Module):
         hidden2, _ = shape_of(state, "layers.2.weight")
         with torch.device("meta"):  # no memory, no random numbers: these weights are replaced at once
             network = cls(inputs, hidden1, hidden2)
-        if problems := misfits(network, state):
-            raise BundleError(f"The network's weights do not fit: {'; '.join(problems[:3])}.",
-                              details=problems)
-        network.load_state_dict(dict(state), strict=True, assign=True)
-        return network.eval().requires_grad_(False)
+        return with_weights(network, state, what="The network's weights do not fit")
