@@ -39,27 +39,27 @@ PUBLISHED_LIMITATION = (
 )
 
 
-def load_encoder(
-    encoder: str, *, settings: Settings, device: str = "", precision: str = ""
-) -> Esm2Embedder:
-    """The encoder that a person named, or that of the default bundle.
+def find_encoder(encoder: str, settings: Settings) -> str | Path:
+    """Where the encoder lies that a person named, or that of the default bundle: its folder, or its id.
 
     Parameters
     ----------
     encoder : str
         Folder, Hugging Face id, or empty.
     settings : Settings
-    device, precision : str
-        Empty for those in the settings.
     """
-    source: str | Path = encoder
-    if not encoder:
-        folder = locate_bundle(settings.bundle, settings.bundle_folders)
-        source = encoder_source(read_manifest(folder), folder)
+    if encoder:
+        return encoder
+    folder = locate_bundle(settings.bundle, settings.bundle_folders)
+    return encoder_source(read_manifest(folder), folder)
+
+
+def load_encoder(encoder: str, *, settings: Settings) -> Esm2Embedder:
+    """The encoder of `find_encoder`, on the device and with the precision of the settings."""
     return Esm2Embedder.load(
-        source,
-        device=device or settings.device,
-        precision=precision or settings.precision,
+        find_encoder(encoder, settings),
+        device=settings.device,
+        precision=settings.precision,
         max_residues=settings.max_residues,
     )
 

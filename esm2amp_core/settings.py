@@ -38,7 +38,7 @@ class Settings:
     worker_idle_seconds : int
         A worker started by the app leaves after this long without a job.
     ray_address : str
-        Of the Ray cluster that `esm2amp screen --engine ray` works on; empty for a new one on this machine.
+        Of the Ray cluster that commands with `--engine ray` work on; empty for a new one on this machine.
     ray_cpus : int
         Processors of one actor there, each of which holds the model.
     figshare_url, hub_url : str

@@ -1,27 +1,29 @@
 """The same screen over a Ray cluster of several nodes, one of which is killed while it works."""
 
+import pickle
 import socket
 import sys
 import time
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from ray_samples import small_cluster
 from screen_samples import sequences, write_fasta
 from tiny import make_encoder
 from tiny_bundle import WIDTH, make_bundle
 
+from esm2amp_core import __version__
+from esm2amp_core.cluster import embedding
+from esm2amp_core.cluster.actor import Actor
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.errors import BundleError, UserError
 from esm2amp_core.predictor import Predictor
 from esm2amp_core.screen_options import ScreenOptions
 from esm2amp_core.screen_proteins import read_screen
-from esm2amp_core.screening import ray_engine
 from esm2amp_core.screening.parts import PartStore
-from esm2amp_core.screening.ray_actor import Actor, Loading
-from esm2amp_core.screening.ray_engine import RayEngine
+from esm2amp_core.screening.ray_engine import RayEngine, load_predictor
 from esm2amp_core.screening.running import run_screen
 from esm2amp_core.settings import Settings
 
@@ -52,17 +54,9 @@ def local(predictor, everything, tmp_path_factory):
 
 
 @pytest.fixture
-def cluster(monkeypatch):
-    """A head without processors and two nodes of one each: a process apiece, as machines would be."""
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80_000_000})
-    nodes = [made.add_node(num_cpus=1, object_store_memory=80_000_000) for _ in range(2)]
-    made.wait_for_nodes()
-    yield made, nodes
-    made.shutdown()
+def cluster():
+    with small_cluster() as made_and_nodes:
+        yield made_and_nodes
 
 
 def same_scores(one, other):
@@ -90,7 +84,7 @@ def test_a_killed_node_loses_no_block_and_repeats_none(home, predictor, everythi
 
     monkeypatch.setattr(PartStore, "add", add_and_kill)
     monkeypatch.setattr(FeatureCache, "put", lambda cache, some: embedded.extend(some) or put(cache, some))
-    monkeypatch.setattr(ray_engine, "PIECE_RESIDUES", 100)
+    monkeypatch.setattr(embedding, "TOKEN_BUDGETS", {"cpu": 100})
     on_cluster = Settings(workspace=home.workspace, models=home.models, device="cpu", precision="float32",
                           ray_address=made.address)
     screen = run_screen(predictor, everything, tmp_path / "s", options=OPTIONS,
@@ -102,14 +96,19 @@ def test_a_killed_node_loses_no_block_and_repeats_none(home, predictor, everythi
 
 
 def test_an_actor_refuses_another_model_or_program_and_names_its_machine(home, predictor):
-    how = Loading(str(predictor.bundle.folder), predictor.bundle.digest, home, "cpu", "float32")
-    Actor().load(how)
-    with pytest.raises(UserError, match="On .*, esm2amp is .*; the screen was started by 0.0.1"):
-        Actor().load(replace(how, version="0.0.1"))
+    folder, digest = str(predictor.bundle.folder), predictor.bundle.digest
+
+    def load(folder, digest, version=__version__):
+        how = partial(load_predictor, folder, digest, home, "cpu", "float32")
+        Actor().load(version, pickle.dumps(how))
+
+    load(folder, digest)
+    with pytest.raises(UserError, match="On .*, esm2amp is .*; the command that asks is 0.0.1"):
+        load(folder, digest, "0.0.1")
     with pytest.raises(BundleError, match="On .*holds another model"):
-        Actor().load(replace(how, digest="0" * 64))
+        load(folder, "0" * 64)
     with pytest.raises(BundleError, match=f"On {socket.gethostname()}: "):
-        Actor().load(replace(how, folder="/nowhere"))
+        load("/nowhere", digest)
 
 
 def test_a_cluster_that_does_not_answer_is_told(home, predictor, everything, tmp_path):

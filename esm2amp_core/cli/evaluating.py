@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, OUTPUT, reporting
-from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
+from esm2amp_core.cli.engines import Device, Precision
+from esm2amp_core.cli.predicting import SOME_ROWS_FAILED
 from esm2amp_core.errors import Severity
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.settings import Settings

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
-from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
+from esm2amp_core.cli.engines import Device, Precision
+from esm2amp_core.cli.predicting import SOME_ROWS_FAILED
 from esm2amp_core.errors import UserError
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanations import METHODS

@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
+from esm2amp_core.cli.engines import LOCAL, Device, Engine, Precision, RayAddress, engine_settings
 from esm2amp_core.columns import ColumnMap
 from esm2amp_core.errors import SequenceError, Severity, UserError, quoted
 from esm2amp_core.files.whole_file import check_output
 from esm2amp_core.settings import Settings
 
 SOME_ROWS_FAILED = 3
-
-Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def predict(
@@ -85,6 +83,8 @@ def embed(
     fasta: Annotated[Path, typer.Argument(help="FASTA file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Features: .npz or .h5.")],
     encoder: Annotated[str, typer.Option(help="Folder or Hugging Face id of an ESM-2 model.")] = "",
+    engine: Engine = LOCAL,
+    ray_address: RayAddress = "",
     precision: Precision = "",
     device: Device = "",
 ) -> None:
@@ -99,7 +99,7 @@ def embed(
 
     check_suffix(output)
     check_output(output, fasta)
-    settings = Settings.from_environment()
+    settings = engine_settings(engine, ray_address, precision=precision, device=device)
     found, issues = read_fasta(fasta, max_file_mb=settings.max_file_mb)
     for issue in issues:
         NOTES.print(f"esm2amp: {issue}")
@@ -111,14 +111,19 @@ def embed(
     if not proteins:
         raise SequenceError(f"{fasta} holds no usable protein.", hint="It must be a FASTA file.")
 
+    from esm2amp_core.cluster.embedding import embed_on_cluster
     from esm2amp_core.embed.cache import FeatureCache
     from esm2amp_core.embed.pooled import embed_pooled
-    from esm2amp_core.installing import load_encoder
+    from esm2amp_core.installing import find_encoder, load_encoder
 
+    cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
     with reporting() as report:
-        embedder = load_encoder(encoder, settings=settings, device=device, precision=precision)
-        cache = FeatureCache(settings.feature_cache, settings.max_feature_mb)
-        features, failures = embed_pooled(proteins, embedder, cache=cache, report=report)
+        if engine == LOCAL:
+            embedder = load_encoder(encoder, settings=settings)
+            features, failures = embed_pooled(proteins, embedder, cache=cache, report=report)
+        else:
+            features, failures = embed_on_cluster(proteins, find_encoder(encoder, settings),
+                                                  settings=settings, cache=cache, report=report)
     for protein in proteins:
         if protein.digest in failures:
             NOTES.print(f"esm2amp: {protein.id}: {failures[protein.digest]}")

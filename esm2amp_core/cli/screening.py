@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,9 @@ from typing import Annotated
 import typer
 
 from esm2amp_core.cli.console import NOTES, reporting
-from esm2amp_core.cli.predicting import SOME_ROWS_FAILED, Device, Precision
+from esm2amp_core.cli.engines import LOCAL, Device, Engine, Precision, RayAddress, engine_settings
+from esm2amp_core.cli.predicting import SOME_ROWS_FAILED
 from esm2amp_core.errors import UserError
-from esm2amp_core.settings import Settings
-
-LOCAL, RAY = "local", "ray"
 
 
 def screen(
@@ -34,8 +31,8 @@ def screen(
         int, typer.Option(help="Training proteins to judge proteins with too few partners by; 0: none.")
     ] = 100,
     block: Annotated[int, typer.Option(help="Pairs in memory at a time, and in a file.")] = 100_000,
-    engine: Annotated[str, typer.Option(help="local, or ray: spread over a cluster.")] = LOCAL,
-    ray_address: Annotated[str, typer.Option(help="Of a Ray cluster; a new one here if absent.")] = "",
+    engine: Engine = LOCAL,
+    ray_address: RayAddress = "",
     precision: Precision = "",
     device: Device = "",
 ) -> None:
@@ -47,18 +44,12 @@ def screen(
     if (all_vs_all is None) == (bait is None and library is None) or (bait is None) != (library is None):
         raise UserError("It is not clear what to compare with what.",
                         hint="Give --bait FILE and --library FILE, or --all-vs-all FILE.")
-    if engine not in (LOCAL, RAY):
-        raise UserError(f"There is no engine {engine!r}.", hint=f"Choose {LOCAL} or {RAY}.")
-    if ray_address and engine != RAY:
-        raise UserError("A Ray cluster is named, but not to be used.", hint=f"Add --engine {RAY}.")
+    settings = engine_settings(engine, ray_address, precision=precision, device=device)
     from esm2amp_core.screen_options import ScreenOptions
     from esm2amp_core.screen_proteins import read_screen
 
     options = ScreenOptions(with_self=with_self, top=top, top_partners=top_partners, reference=reference,
                             block_pairs=block)
-    settings = Settings.from_environment()
-    if ray_address:
-        settings = replace(settings, ray_address=ray_address)
     proteins = read_screen(all_vs_all or library, bait, max_residues=settings.max_residues,
                            max_file_mb=settings.max_file_mb)
     for warning in proteins.warnings:
@@ -69,7 +60,7 @@ def screen(
     from esm2amp_core.screening.running import run_screen
 
     with reporting() as report:
-        predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
+        predictor = Predictor.load(bundle, settings=settings)
         made = run_screen(predictor, proteins, output, options=options, report=report,
                           engine=LocalEngine if engine == LOCAL else partial(RayEngine, settings=settings))
     summary, best = made.summary, made.hits.head(3)

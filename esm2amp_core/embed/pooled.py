@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -20,6 +20,11 @@ _CHUNK = 256
 """Proteins looked up in, or put into, the cache at a time."""
 _SAVE_SECONDS = 2.0
 """At most this much work is lost when the process is killed."""
+
+Pooled = tuple[Protein, np.ndarray | str]
+"""A protein with its features, ndarray, dtype=float32, shape=(13, D), or the reason why it has none."""
+Pool = Callable[[Iterable[Protein], Callable[[], None]], Iterator[Pooled]]
+"""Embeds and pools different proteins, in any order; while it waits, it calls what it is given, too."""
 
 
 def feature_key(digest: str, embedder: Embedder) -> str:
@@ -43,6 +48,7 @@ def embed_pooled(
     *,
     cache: FeatureCache | None = None,
     report: Report = silent,
+    pool: Pool | None = None,
 ) -> tuple[ProteinFeatures, dict[str, str]]:
     """Embed and pool proteins.
 
@@ -54,6 +60,8 @@ def embed_pooled(
         Asked first; what is computed is put into it as work goes on.
     report : Report
         Told of residues done and in all.
+    pool : callable, optional
+        Does the work elsewhere, as this embedder would do it here.
 
     Returns
     -------
@@ -72,20 +80,24 @@ def embed_pooled(
     total = sum(len(protein.sequence) for protein in distinct.values())
     found = _look_up(row, values, embedder, cache)
     done = sum(len(distinct[digest].sequence) for digest in found)
-    report(STAGE, done, total)
 
+    def tell() -> None:
+        report(STAGE, done, total)
+
+    tell()
     writer = _Writer(embedder, cache)
     try:
         missing = {digest: protein for digest, protein in distinct.items() if digest not in found}
-        for protein, states in embedder.embed(tuple(missing.values())):
+        waiting = tuple(missing.values())
+        for protein, pooled in pool(waiting, tell) if pool else pooled_states(waiting, embedder):
             del missing[protein.digest]
-            if isinstance(states, UserError):
-                failures[protein.digest] = str(states)
+            if isinstance(pooled, str):
+                failures[protein.digest] = pooled
             else:
-                values[row[protein.digest]] = pool_protein(states)
-                writer.add(protein.digest, values[row[protein.digest]])
+                values[row[protein.digest]] = pooled
+                writer.add(protein.digest, pooled)
             done += len(protein.sequence)
-            report(STAGE, done, total)
+            tell()
     finally:
         # Also when cancelled: what has been computed need not be computed again.
         writer.flush()
@@ -94,6 +106,12 @@ def embed_pooled(
     if failures:
         values = values[[row[digest] for digest in distinct if digest not in failures]]
     return ProteinFeatures(tuple(d for d in distinct if d not in failures), values), failures
+
+
+def pooled_states(proteins: Iterable[Protein], embedder: Embedder) -> Iterator[Pooled]:
+    """Embed and pool each protein given, in this process."""
+    for protein, states in embedder.embed(proteins):
+        yield protein, str(states) if isinstance(states, UserError) else pool_protein(states)
 
 
 def _look_up(
