@@ -9,67 +9,28 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from page_samples import WIDTH
+from explained_jobs import PAIRS, explained, folder_of, make_models, scored
 from page_visits import HOSTILE, MDM2, P53, button, sound, visit, words
-from tiny import make_encoder
-from tiny_bundle import make_bundle
 
-from esm2amp_core.explain import running
-from esm2amp_core.explain.agreement import measure_agreement
-from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanation_report.reading import read_test
 from esm2amp_core.explanation_report.report import pair_report
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
-from esm2amp_core.explanation_tests.randomisation import Randomisation
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.number_text import number_text
-from esm2amp_core.pairs import PairTable
-from esm2amp_core.sequences import Protein
 from esm2amp_core.tasks.worker import run_pending
 from pages.components.explain_downloads import zipped
 from pages.components.text import literal
 
-SEQUENCES = {"P04637": P53, "Q00987": MDM2, "P9": P53[::-1]}
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A model without attention under the name of the default one, and one with attention."""
-    folder = tmp_path_factory.mktemp("explained")
-    encoder = make_encoder(folder / "encoder", width=WIDTH)
-    make_bundle(folder / "models" / "starter", encoder, architecture="siamese")
-    make_bundle(folder / "models" / "starter_amps", encoder)
-    return folder / "models"
-
-
-def scored(workspace, pairs, *, bundle="starter_amps", sequences=None) -> str:
-    """A finished prediction of named pairs."""
-    frame = pd.DataFrame(pairs, columns=["protein_a", "protein_b"])
-    frame.insert(0, "row", range(1, len(frame) + 1))
-    proteins = {name: Protein(name, text) for name, text in (sequences or SEQUENCES).items()}
-    job = workspace.submit_prediction(PairTable(frame, proteins), bundle=bundle, title="Kinases")
-    run_pending(workspace)
-    return job.id
-
-
-PAIRS = [("P04637", "Q00987"), ("Q00987", "P9"), ("P9", "P9"), ("P04637", "P9")]
-
-
-def explained(workspace, rows=(), **options) -> str:
-    """A finished explanation by attention of some or all of four pairs."""
-    job = workspace.explain(scored(workspace, PAIRS), rows, methods=["attention"], **options)
-    run_pending(workspace)
-    return job.id
+    return make_models(tmp_path_factory.mktemp("explained"))
 
 
 def title(app) -> str:
     """The title as it reads."""
     return app.title[0].value.replace("\\", "")
-
-
-def folder_of(workspace, job_id) -> ExplanationFolder:
-    return ExplanationFolder(workspace.folders.explanation(job_id))
 
 
 # ---------------------------------------------------------------- the way there
@@ -332,73 +293,6 @@ def test_positives_and_negatives_have_means_of_their_own(workspace):
             assert f"The mean of **{which.sum()} pair" in words(app)
         else:
             assert app.warning
-
-
-# ---------------------------------------------------------------- trust and files
-
-
-def test_tests_of_the_explanation_are_told_where_they_were_made(workspace):
-    job_id = explained(workspace, [1])
-    folder = folder_of(workspace, job_id)
-    explanation = folder.explanation("attention")
-    made = measure_agreement({"attention": explanation, "gini": explanation}, rows=[1])
-    np.savez_compressed(folder.folder / "agreement.npz", **made.to_arrays())
-    app = visit("explain", job=job_id)
-    assert "How far to trust it" in [tab.label for tab in app.tabs]
-
-
-def trust_tab(**address):
-    """The page, opened at its tests."""
-    app = visit("explain", **address)
-    app.session_state["explain-section"] = "How far to trust it"
-    return sound(app.run())
-
-
-def test_p_values_are_told_beside_those_that_decide_and_of_many_pairs_the_share(workspace):
-    job_id = explained(workspace)
-    folder = folder_of(workspace, job_id)
-    test = read_test(folder, Faithfulness)
-    N, M = 4, 2
-    twice = {name: np.repeat(getattr(test, name)[:, :1], M, axis=1)
-             for name in ("deletion", "insertion", "deletion_score", "insertion_score", "score")}
-    p = np.array([[0.03, 0.3], [0.01, 0.3], [0.01, 0.3], [0.01, 0.3]])
-    two = replace(test, methods=("attention", "gini"), **twice, p_values=p, mean_score=np.full(M, 0.2),
-                  mean_low=np.full(M, np.nan), mean_high=np.full(M, np.nan), mean_p_values=p[0],
-                  share_low=np.full(M, 0.5), share_high=np.full(M, 0.9))
-    assert two.p_values.shape == (N, M)
-    np.savez_compressed(folder.folder / "faithfulness.npz", **two.to_arrays())
-    told = words(trust_tab(job=job_id, row="1"))
-    assert "no better than random orders (p = 0.03, corrected for several methods 0.06)" in told
-    assert "better than random orders (p = 0.01, corrected for several methods 0.02)" in words(
-        trust_tab(job=job_id, row="2"))
-    assert "better on 75 % (50 to 90 %) of the pairs" in words(trust_tab(job=job_id))
-
-
-def test_a_method_whose_magnitudes_outlive_the_weights_says_so(workspace):
-    job_id = explained(workspace, [1])
-    folder = folder_of(workspace, job_id)
-    made = Randomisation(("integrated_gradients",), ("",), np.array([1]), np.full((1, 5, 1), 0.1),
-                         np.full((1, 5, 1), 0.8))
-    np.savez_compressed(folder.folder / "randomisation.npz", **made.to_arrays())
-    told = words(trust_tab(job=job_id))
-    assert "rank correlation 0.10), as it should be" in told and "stay alike (0.80)" in told
-
-
-def test_a_pair_that_was_not_tested_is_shown_with_the_tests_of_the_others(workspace, monkeypatch):
-    monkeypatch.setattr(running, "MOST_TESTED_PAIRS", 2)
-    job_id = explained(workspace)
-    assert folder_of(workspace, job_id).arrays("faithfulness")["rows"].tolist() == [1, 4]
-    for row, tested in (("3", False), ("4", True)):
-        app = trust_tab(job=job_id, row=row)
-        assert "Does the score follow the explanation?" in words(app)
-        assert ("This pair was not tested" in words(app)) != tested
-
-
-def test_the_archive_holds_every_file_of_the_explanation(workspace):
-    folder = folder_of(workspace, explained(workspace, [1])).folder
-    with zipfile.ZipFile(io.BytesIO(zipped(folder))) as archive:
-        assert sorted(archive.namelist()) == sorted(path.name for path in folder.iterdir())
-        assert archive.read("attention.npz") == (folder / "attention.npz").read_bytes()
 
 
 # ---------------------------------------------------------------- down to residues

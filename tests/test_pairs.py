@@ -1,3 +1,5 @@
+"""From tables and proteins to pairs: every row comes out, with every problem."""
+
 import csv
 import datetime
 import gzip
@@ -9,30 +11,13 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pair_samples import FASTA, PROTEINS, A, B, C, errors_of, pairs, rows_with
 
 from esm2amp_core.checks.suggestions import Suggester
-from esm2amp_core.columns import ColumnMap, guess_columns, recognise_columns
 from esm2amp_core.errors import PairError, SequenceError, Severity
-from esm2amp_core.pairs import Limits, build_pairs, read_pairs
+from esm2amp_core.pairs import build_pairs, read_pairs
 from esm2amp_core.sequences import parse_fasta
 from esm2amp_core.tables import read_table
-
-A, B, C = "MEEPQSDPSVEPPLSQETFSDLWKLLPENN", "MCNTNMSVPTDGAVTTSQIPASEQETLVRP", "ACDEFGHIKLMNPQRSTVWY"
-FASTA = f">P1\n{A}\n>P2\n{B}\n>P3\n{C}\n"
-PROTEINS, _ = parse_fasta(FASTA)
-
-
-def pairs(table, fasta=FASTA, columns=None, **limits):
-    proteins, issues = parse_fasta(fasta)
-    return build_pairs(read_table(table), proteins, columns, issues, limits=Limits(**limits))
-
-
-def rows_with(table, severity):
-    return {issue.row for issue in table.issues if issue.severity == severity and issue.row}
-
-
-def errors_of(table, row):
-    return " ".join(str(issue) for issue in table.issues if issue.row == row and issue.severity == "error")
 
 
 def workbook(rows, **formats):
@@ -47,92 +32,6 @@ def workbook(rows, **formats):
 
 
 STYLED = workbook([[1, 2, 3, 4]], A1="d-mmm", B1="yyyy-mm-dd", C1="0.00E+00", D1="0000")
-
-# Columns
-
-
-@pytest.mark.parametrize(
-    "header",
-    ["protein_a,protein_b", "Protein1,Protein2", "ProteinA,ProteinB", "id1,id2", "PROTEIN_A,PROTEIN_B",
-     "protein a,protein b", "Protein A ID,Protein B ID", "proteina,proteinb", "p1,p2", "A,B",
-     "uniprot_id_1,uniprot_id_2", "UniProtA,UniProtB", "gene1,gene2", "Gene_A,Gene_B", "#node1,node2",
-     "interactor_a,interactor_b", "#ID(s) interactor A,ID(s) interactor B", "bait,prey", "Source,Target",
-     "Bait ID,Prey ID", "BaitGene,PreyGene",
-     "Official Symbol Interactor A,Official Symbol Interactor B", "Protein_1_ID,Protein_2_ID",
-     "seq_id1,seq_id2"],
-)  # fmt: skip
-def test_common_headers_are_recognised(header):
-    table = pairs(f"x,{header}\n0,P1,P2\n")
-    assert table.frame.loc[0].tolist() == [1, "P1", "P2", "0"]
-    assert table.issues == ()
-
-
-@pytest.mark.parametrize("header", ["protein_b,protein_a", "Protein2,Protein1"])
-def test_the_order_of_columns_does_not_matter(header):
-    assert pairs(f"{header}\nP1,P2\n").frame[["protein_a", "protein_b"]].values.tolist() == [["P2", "P1"]]
-
-
-@pytest.mark.parametrize(
-    "header",
-    ["protein_a,protein_b,sequence_a,sequence_b", "id1,id2,seq1,seq2",
-     "Protein1,Protein2,Sequence1,Sequence2", "ProteinA,ProteinB,SeqA,SeqB"],
-)  # fmt: skip
-def test_sequence_columns_are_recognised_and_not_carried(header):
-    table = pairs(f"{header},Label\nx,y,{A},{B},1\n", fasta="")
-    assert table.proteins["x"].sequence == A
-    assert table.carried == ["Label"]
-
-
-def test_names_are_preferred_over_gene_symbols():
-    assert recognise_columns(read_table("gene1,gene2,protein1,protein2\na,b,c,d\n")) == ColumnMap(
-        "protein1", "protein2"
-    )
-
-
-@pytest.mark.parametrize("label", ["", "\t1"])
-def test_a_table_without_header_beside_a_fasta_is_read(label):
-    table = pairs(f"P1\tP2{label}\nP2\tP3{label}\n")
-    assert table.frame.iloc[:, :3].values.tolist() == [[1, "P1", "P2"], [2, "P2", "P3"]]
-    assert rows_with(table, Severity.ERROR) == set()
-    assert pairs("P1\tP2\n").frame["protein_b"].tolist() == ["P2"]
-
-
-def test_a_headerless_table_of_sequences_is_read():
-    table = pairs(f"{A},{B}\n{B},{C}\n", fasta="")
-    assert [table.proteins[name].sequence for name in table.frame["protein_a"]] == [A, B]
-
-
-def test_unknown_columns_are_listed_with_the_way_out():
-    with pytest.raises(PairError, match="'foo', 'bar'") as caught:
-        pairs("foo,bar\nP1,P2\n")
-    assert "protein_a" in caught.value.hint
-
-
-def test_columns_can_be_mapped_by_hand():
-    table = pairs("foo,x,bar\nP1,7,P2\n", columns=ColumnMap("bar", "foo"))
-    assert table.frame.loc[0].to_dict() == {"row": 1, "protein_a": "P2", "protein_b": "P1", "x": "7"}
-
-
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [(ColumnMap("foo", "nope"), "no column 'nope'"), (ColumnMap("foo", "foo"), "two things"),
-     (ColumnMap("foo", None), "No column is chosen for protein B")],
-)  # fmt: skip
-def test_a_mapping_that_does_not_fit_is_refused(columns, reason):
-    with pytest.raises(PairError, match=reason):
-        pairs("foo,bar\nP1,P2\n", columns=columns)
-
-
-def test_a_header_without_rows_is_refused():
-    with pytest.raises(PairError, match="no rows"):
-        pairs("protein_a,protein_b\n")
-
-
-def test_carried_columns_are_untouched_and_kept_apart_from_ours():
-    table = pairs("row,protein_a,protein_b,probability,x,x,probability (input)\n 7,P1,P2, 0.5 ,NA,,z\n")
-    assert table.carried == ["row (input)", "probability (input)", "x", "x (2)", "probability (input) (2)"]
-    assert table.frame.loc[0, table.carried].tolist() == [" 7", " 0.5 ", "NA", "", "z"]
-
 
 # Rows
 
@@ -454,17 +353,3 @@ def test_many_damaged_names_among_many_known_ones_are_looked_up_quickly():
     started = time.process_time()
     assert all(suggester.known_among([f"P{i}", f"Q{i}"]) == [f"P{i}"] for i in range(1_000))
     assert time.process_time() - started < 1
-
-
-@pytest.mark.parametrize(
-    ("header", "guess"),
-    [
-        ("Ensembl A,Ensembl B,score", ("Ensembl A", "Ensembl B")),
-        ("bait of the screen,score,prey of the screen", ("bait of the screen", "prey of the screen")),
-        ("sequence_a,sequence_b,x", (None, None)),
-        ("this,that,score", (None, None)),
-    ],
-)
-def test_columns_that_are_not_recognised_are_guessed_for_a_person_to_confirm(header, guess):
-    found = guess_columns(read_table(f"{header}\na,b,c\n"))
-    assert (found.protein_a, found.protein_b) == guess
