@@ -42,14 +42,14 @@ LENGTHS = (51, 132, 179, 215, 251, 289, 323, 355, 392, 428, 470, 511, 558, 616, 
            1651, 2700)
 """Of the proteins of Bernett et al. 2024: quantiles in steps of 5 %; the last one is what is read at most."""
 PUBLISHED = "protloc-mex-x==0.0.27"
-D, LAYERS, HEADS, FEEDFORWARD = 1280, 33, 20, 5120
+WIDTH, LAYERS, HEADS = 1280, 33, 20
 
 
-def make_model(layers: int) -> EsmForMaskedLM:
-    """A random model of the shape of facebook/esm2_t33_650M_UR50D."""
+def make_model(layers: int, width: int) -> EsmForMaskedLM:
+    """A random model; by default of the shape of facebook/esm2_t33_650M_UR50D."""
     config = EsmConfig(
-        vocab_size=len(VOCABULARY), hidden_size=D, num_hidden_layers=layers, num_attention_heads=HEADS,
-        intermediate_size=FEEDFORWARD, max_position_embeddings=1026, position_embedding_type="rotary",
+        vocab_size=len(VOCABULARY), hidden_size=width, num_hidden_layers=layers, num_attention_heads=HEADS,
+        intermediate_size=4 * width, max_position_embeddings=1026, position_embedding_type="rotary",
         emb_layer_norm_before=False, token_dropout=True, pad_token_id=PAD, mask_token_id=MASK,
         layer_norm_eps=1e-5, attn_implementation="sdpa",
     )  # fmt: skip
@@ -105,10 +105,10 @@ def plain_loop(model: EsmForMaskedLM, proteins: list[Protein], batch: int = 8) -
     return np.stack(pooled)
 
 
-def operations(proteins: list[Protein], layers: int) -> float:
+def operations(proteins: list[Protein], layers: int, width: int) -> float:
     """Floating-point operations of the matrix products."""
     tokens = np.array([len(protein.sequence) + 2 for protein in proteins], dtype=float)
-    return float(layers * (tokens * 2 * (4 * D * D + 2 * D * FEEDFORWARD) + 4 * tokens**2 * D).sum())
+    return float(layers * (tokens * 2 * 12 * width**2 + 4 * tokens**2 * width).sum())
 
 
 def main() -> None:
@@ -116,11 +116,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--proteins", type=int, default=16)
     parser.add_argument("--layers", type=int, default=LAYERS, help="fewer for a quick look")
+    parser.add_argument("--width", type=int, default=WIDTH, help="of another model")
     parser.add_argument("--without-plain", action="store_true", help="leave out (b), the slowest")
     parser.add_argument("--curve", action="store_true")
     parser.add_argument("--json", type=Path, default=Path("embedding.json"))
     options = parser.parse_args()
-    proteins, model = make_proteins(options.proteins), make_model(options.layers)
+    proteins, model = make_proteins(options.proteins), make_model(options.layers, options.width)
     embedders = {
         name: Esm2Embedder(deepcopy(model.esm).to(dtype), name="esm2_t33_650M", revision="random")
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
@@ -153,7 +154,7 @@ def main() -> None:
         way["residues_per_second"] = residues / way["seconds"]
         way["ratio"] = found[first]["seconds"] / way["seconds"]
         way["share_of_ceiling"] = (
-            operations(proteins, options.layers) / way["seconds"] / ceiling[f"product_{kind}"]
+            operations(proteins, options.layers, options.width) / way["seconds"] / ceiling[f"product_{kind}"]
         )
         exact = features[first]
         way["difference"] = float(np.linalg.norm(features[name] - exact) / np.linalg.norm(exact))

@@ -89,7 +89,7 @@ def sequence_track(
         if token.startswith(f"{side}.") and (found := pair.residues(token)):
             figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
                              line={"color": CHOSEN, "width": 2.5})
-    figure.update_xaxes(range=[0.5, end], showgrid=False, zeroline=False, ticks="outside", tickformat=",d",
+    figure.update_xaxes(range=[0.5, end], showgrid=False, zeroline=False, ticks="outside", tickformat=",~f",
                         minallowed=0.5, maxallowed=end, automargin=False)  # fmt: skip
     figure.update_layout(
         yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},

@@ -5,9 +5,9 @@ The mean over tokens is linear, so the last layer's second linear map follows it
 Nobody asks for the weights of attention here. What is added up over the layers stays float32.
 
 In bfloat16 the rounding of a weight shifts all tokens alike, and the mean over tokens keeps what they have in
-common. So what rounding took from the weights is multiplied with the mean token, one row per pair, and added:
-before the result is rounded, or to something that is not. What attention adds hardly differs from token to
-token, nor does its rounding: its mean is float32. So are the first layer's projections, up to their end.
+common. So what rounding took from weights and from the mean token is multiplied out, one row per pair, and
+added: before the result is rounded, or to something that is not. What attention adds hardly differs from one
+token to the next, nor does its rounding: its mean is float32. So are the first layer's projections.
 """
 
 from __future__ import annotations
@@ -55,23 +55,34 @@ class PairTransformer:
         lost, added = None, ()                                                            # T of both
         for number, layer in enumerate(self._layers):
             if number:
-                normed = self._normed(layer.norm1, states, added)                         # (B, T, D)
-                projected, lost = layer.project(normed), layer.project.lost(normed)       # (B, T, 3D)
+                normed, means = self._normed(layer.norm1, states, added)                  # (B, T, D)
+                projected, lost = layer.project(normed), layer.project.lost(means)        # (B, T, 3D)
             added = layer.attend(projected, lost)                                         # (B, T, D)
-            hidden = layer.widen(self._normed(layer.norm2, states, added))                # (B, T, F)
+            hidden = layer.widen(*self._normed(layer.norm2, states, added))               # (B, T, F)
             added = layer.narrow(hidden) if number + 1 < len(self._layers) else ()
         pooled = states.mean(dim=1) + self._last(_means(hidden))
         return self._head(pooled).squeeze(-1)
 
-    def _normed(self, norm: nn.LayerNorm, states: Tensor, added: tuple[Tensor, ...]) -> Tensor:
-        """Add to the states (B, T, D) in place, and normalise the sum: (B, T, D), ready for a product."""
+    def _normed(
+        self, norm: nn.LayerNorm, states: Tensor, added: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Add to the states (B, T, D) in place, and normalise the sum: (B, T, D), ready for a product.
+
+        Where that is rounded, also the mean token in float32 and behind it what rounding took, (B, 2D).
+        """
+        B, _, D = states.shape
         normed = torch.empty(states.shape, dtype=self._dtype, device=states.device)
+        means = None if self._dtype == torch.float32 else states.new_empty((B, 2 * D))
         how = norm.normalized_shape, norm.weight, norm.bias, norm.eps
         for pairs in _blocks(states):
             for part in added:
                 states[pairs] += part[pairs]
-            normed[pairs] = F.layer_norm(states[pairs], *how)
-        return normed
+            exact = F.layer_norm(states[pairs], *how)
+            normed[pairs] = exact
+            if means is not None:
+                means[pairs, :D] = exact.mean(dim=1)
+                means[pairs, D:] = exact.sub_(normed[pairs]).mean(dim=1)
+        return normed, means
 
 
 class _Layer:
@@ -82,9 +93,9 @@ class _Layer:
         self.norm1, self.norm2, self._heads = layer.norm1, layer.norm2, attention.heads
         self.project = _Map(attention.in_proj_weight, attention.in_proj_bias, dtype)
         self._mix_mean = attention.out_proj if dtype != torch.float32 else None
-        self._mix = _Map(attention.out_proj.weight, attention.out_proj.bias, dtype)
+        self._mix = linear(attention.out_proj.weight, attention.out_proj.bias, dtype)
         self._widen = _Map(layer.linear1.weight, layer.linear1.bias, dtype)
-        self._narrow = _Map(layer.linear2.weight, layer.linear2.bias, dtype)
+        self._narrow = _Map(layer.linear2.weight, layer.linear2.bias, dtype, of_input=False)
 
     def attend(self, projected: Tensor, lost: Tensor | None) -> tuple[Tensor, ...]:
         """Summands of the states, (B, T, D) and where there is rounding (B, 1, D).
@@ -101,7 +112,7 @@ class _Layer:
             scores += torch.bmm(lost_query, key.transpose(1, 2))
         weights = scores.mul_(1 / math.sqrt(D // H)).softmax(dim=-1)
         mixed = torch.bmm(weights.to(value.dtype), value)
-        mixed = self._mix(mixed.view(B, H, T, D // H).transpose(1, 2).reshape(B, T, D))
+        mixed = self._mix(mixed.view(B, H, T, D // H).transpose(1, 2).reshape(B * T, D)).view(B, T, D)
         if self._mix_mean is None:
             return (mixed,)
         mean = torch.bmm(weights.mean(dim=1, keepdim=True), value.float())
@@ -109,23 +120,27 @@ class _Layer:
             mean += lost_value
         return mixed, (self._mix_mean(mean.view(B, D)) - _means(mixed))[:, None]
 
-    def widen(self, x: Tensor) -> Tensor:
-        """Hidden units (B, T, F) of tokens (B, T, D)."""
-        return self._widen(x, self._widen.lost(x)).relu_()
+    def widen(self, x: Tensor, means: Tensor | None) -> Tensor:
+        """Hidden units (B, T, F) of tokens (B, T, D), and of what `PairTransformer._normed` says of them."""
+        return self._widen(x, self._widen.lost(means)).relu_()
 
     def narrow(self, hidden: Tensor) -> tuple[Tensor, ...]:
         """Summands of the states, as of `attend`, given hidden units (B, T, F)."""
-        rest = self._narrow.lost(hidden)
-        return (self._narrow(hidden),) if rest is None else (self._narrow(hidden), rest)
+        narrowed = self._narrow(hidden)
+        return (narrowed,) if self._mix_mean is None else (narrowed, self._narrow.lost(_means(hidden)))
 
 
 class _Map:
-    """A linear map in one number format, and what rounding took from it."""
+    """A linear map in one number format, and what rounding took from it.
 
-    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
-        self._map, self._rest = linear(weight, bias, dtype), None
+    `of_input` tells whether it is also known what rounding took from the mapped tokens.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype, *, of_input: bool = True) -> None:
+        self._map, self._rest, self._dtype = linear(weight, bias, dtype), None, dtype
         if dtype != torch.float32:
-            self._rest = linear(*(whole - whole.to(dtype).float() for whole in (weight, bias)), dtype)
+            rest, rest_bias = (whole - whole.to(dtype).float() for whole in (weight, bias))
+            self._rest = linear(torch.cat([rest, weight], dim=1) if of_input else rest, rest_bias, dtype)
 
     def __call__(self, x: Tensor, summand: Tensor | None = None) -> Tensor:
         """The map (B, T, M) of x (B, T, K); a summand (B, 1, M) is added before the sum is rounded."""
@@ -134,9 +149,14 @@ class _Map:
             summand = summand.expand(B, T, -1).reshape(B * T, -1)
         return self._map(x.reshape(B * T, K), summand).view(B, T, -1)
 
-    def lost(self, x: Tensor) -> Tensor | None:
-        """What the mean of the mapped tokens of x (B, T, K) lacks, (B, 1, M); None in float32."""
-        return None if self._rest is None else self._rest(x.sum(dim=1) / x.shape[1])[:, None]
+    def lost(self, means: Tensor | None) -> Tensor | None:
+        """What the mean of the mapped tokens lacks, (B, 1, M); None in float32.
+
+        Given the mean token and, with `of_input`, behind it what rounding took from it: (B, K) or (B, 2K).
+        """
+        if self._rest is None:
+            return None
+        return self._rest(means.to(self._dtype))[:, None]
 
 
 def _by_head(projected: Tensor, heads: int) -> Tensor:
