@@ -23,3 +23,14 @@ def small_cluster():
         made.wait_for_nodes()
         yield made, nodes
         made.shutdown()
+
+
+def kill_node(made, nodes):
+    """Kill the last node of the list, and wait until what worked there is gone, too."""
+    import psutil  # Ray brings it along
+
+    (raylet,) = nodes[-1].all_processes["raylet"]
+    workers = psutil.Process(raylet.process.pid).children(recursive=True)
+    made.remove_node(nodes.pop(), allow_graceful=False)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive

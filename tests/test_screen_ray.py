@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from ray_samples import small_cluster
+from ray_samples import kill_node, small_cluster
 from screen_samples import sequences, write_fasta
 from tiny import make_encoder
 from tiny_bundle import WIDTH, make_bundle
@@ -77,7 +77,7 @@ def test_a_killed_node_loses_no_block_and_repeats_none(home, predictor, everythi
 
     def add_and_kill(store, block, scores):
         if len(kept) == 4:
-            made.remove_node(nodes.pop(), allow_graceful=False)
+            kill_node(made, nodes)
         kept.append(block.number)
         time.sleep(0.02)  # so that both nodes have work when one goes
         add(store, block, scores)
