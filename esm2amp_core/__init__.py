@@ -9,9 +9,14 @@ Read in this order:
 - `calibration`, `operating`, `reference`: what a bundle knows besides its weights: what a logit is worth, how
   many true and false pairs reach a threshold, which proteins it was trained on; `trust` puts that in words;
 - `predictor`: the above in one object, from pairs to a `predictions` table; `exports` writes it;
-- `jobs`, `kinds`, `store`, `tasks`, `workspace`: the same work queued, done by one worker, found again later;
+- `evaluation` and `reports`: scores against labels; `explain`, `surrogates` and `explanations`: why a pair
+  scores as it does; `regions` and `annotations`: what lies where it matters; `structures`: the same in 3D;
+- `screening`: very many pairs; `cluster`: work spread over several machines;
+- `jobs`, `kinds`, `store`, `submissions`, `tasks`, `workspace`: the same work queued, done by one worker,
+  found again later;
 - `downloads`, `installing`, `selfcheck`: how a published model comes in, and whether one is sound;
-- `figures`: results to Plotly figures; `cli`: the command line; `training`: how bundles are made;
+- `figures`, `plots`, `explanation_report`: results on screen, for print, and as a page to send;
+- `cli`: the command line; `training`: how bundles are made;
 - `splitting`: labelled pairs divided so that nothing leaks, and leaks of given splits named.
 """
 

@@ -1,4 +1,4 @@
-"""Matrix products in bfloat16: where they are worth it, and how a processor does them fast."""
+"""Matrix products in bfloat16: which devices have them, and how a processor does them fast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def linear(
     dtype : torch.dtype
         Of input, weights and output; sums are float32 in any case.
     activation : str
-        What follows: ``none``, ``relu`` or ``gelu`` (the exact one).
+        What follows: ``none`` or ``gelu`` (the exact one).
 
     Returns
     -------
@@ -41,7 +41,7 @@ def linear(
     weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
     if dtype == torch.bfloat16 and weight.device.type == "cpu" and computes_bfloat16(weight.device):
         return _packed(weight, bias, activation)
-    follow = {"none": lambda x: x, "relu": torch.relu_, "gelu": F.gelu}[activation]
+    follow = {"none": lambda x: x, "gelu": F.gelu}[activation]
 
     def product(x: Tensor, summand: Tensor | None = None) -> Tensor:
         if summand is None:

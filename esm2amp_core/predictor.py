@@ -129,8 +129,8 @@ class Predictor:
     @property
     def how_computed(self) -> dict[str, str | float]:
         """For provenance: ``device``, ``precision`` and, unless that is float32, ``precision_shift``."""
-        facts = {"device": str(self.embedder.device), "precision": str(self.embedder.precision)}
-        exact = facts["precision"] == "float32"
+        facts = {"device": self.embedder.device, "precision": self.embedder.precision}
+        exact = self.embedder.precision == "float32"
         return facts if exact else {**facts, "precision_shift": self.precision_shift}
 
     @cached_property

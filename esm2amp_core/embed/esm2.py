@@ -21,6 +21,7 @@ from esm2amp_core.embed.model_folder import content_revision, find_model, read_c
 from esm2amp_core.embed.packed import PackedEsm
 from esm2amp_core.errors import EncoderError, SequenceError, UserError
 from esm2amp_core.sequences import Protein
+from esm2amp_core.settings import Settings
 
 _KEPT_NUMBERS = 25_000_000
 """States that may be kept for gradients; with all that belongs to them, some 2 GB."""
@@ -43,7 +44,9 @@ class Esm2Embedder:
         Tokens of one batch.
     """
 
-    def __init__(self, model: EsmModel, *, name: str, revision: str, max_residues: int = 2700) -> None:
+    def __init__(
+        self, model: EsmModel, *, name: str, revision: str, max_residues: int = Settings.max_residues
+    ) -> None:
         self._model = model.eval()
         self.name, self.revision = name, revision
         self.device = model.device.type
@@ -60,7 +63,7 @@ class Esm2Embedder:
         revision: str = "",
         device: str = "auto",
         precision: str = "auto",
-        max_residues: int = 2700,
+        max_residues: int = Settings.max_residues,
     ) -> Esm2Embedder:
         """Load a model from this machine; the network is never asked.
 

@@ -20,20 +20,6 @@ MAX_POSITIONS = 100_000
 """ESM-2 states 1,026; rotary models make no weights of it, but a table."""
 
 
-def _check_size(folder: Path, config: EsmConfig, files: list[Path]) -> None:
-    """Refuse a configuration that asks for more weights than the files hold, before memory is taken."""
-    width, layers = config.hidden_size, config.num_hidden_layers
-    n_weights = layers * (4 * width * width + 2 * width * config.intermediate_size)
-    n_bytes = sum(path.stat().st_size for path in files)
-    # A gigabyte of grace: what is merely cut short is told as damaged, by whoever reads it.
-    if 2 * n_weights > n_bytes + 1e9 or config.max_position_embeddings > MAX_POSITIONS:
-        raise EncoderError(
-            f"{folder}: the configuration ({layers:,} layers of width {width:,}) asks for more weights than "
-            f"the {n_bytes / 1e6:,.1f} MB of its files hold.",
-            hint="Fetch the model again.",
-        )
-
-
 def read_model(folder: Path, config: EsmConfig, files: list[Path], dtype: torch.dtype) -> EsmModel:
     """The model, without its pooling layer, ready to compute.
 
@@ -59,6 +45,20 @@ def read_model(folder: Path, config: EsmConfig, files: list[Path], dtype: torch.
         ) from None
     _check_complete(folder, info)
     return model.eval()
+
+
+def _check_size(folder: Path, config: EsmConfig, files: list[Path]) -> None:
+    """Refuse a configuration that asks for more weights than the files hold, before memory is taken."""
+    width, layers = config.hidden_size, config.num_hidden_layers
+    n_weights = layers * (4 * width * width + 2 * width * config.intermediate_size)
+    n_bytes = sum(path.stat().st_size for path in files)
+    # A gigabyte of grace: what is merely cut short is told as damaged, by whoever reads it.
+    if 2 * n_weights > n_bytes + 1e9 or config.max_position_embeddings > MAX_POSITIONS:
+        raise EncoderError(
+            f"{folder}: the configuration ({layers:,} layers of width {width:,}) asks for more weights than "
+            f"the {n_bytes / 1e6:,.1f} MB of its files hold.",
+            hint="Fetch the model again.",
+        )
 
 
 def _check_complete(folder: Path, info: Mapping[str, Iterable]) -> None:

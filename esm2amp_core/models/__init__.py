@@ -2,6 +2,9 @@
 
 `ARCHITECTURES` names every one of them. A new one is a file here that subclasses
 `classifier.Classifier`, and a line below. Importing this package loads no torch; `resolve` does.
+
+`bundle.ModelBundle` is one with its weights, in a folder; `pair_scorer.PairScorer` scores many pairs with it,
+as its `pairwise` tells; `checkpoint` reads the authors' own files.
 """
 
 from __future__ import annotations

@@ -26,24 +26,22 @@ def architecture_of(manifest: Manifest) -> type[Classifier]:
     return resolve(manifest.architecture)
 
 
-def check_agreement(
-    manifest: Manifest, architecture: type[Classifier], sizes: Mapping[str, int]
-) -> None:
+def check_agreement(manifest: Manifest, sizes: Mapping[str, int]) -> None:
     """Refuse a manifest that describes another classifier than the weights do.
 
     Parameters
     ----------
     manifest : Manifest
-    architecture : type of Classifier
     sizes : mapping of str to int
         Of the weights.
 
     Raises
     ------
     BundleError
-        If sizes, the encoder's width or the feature set differ; the message gives both sides.
+        If sizes, the encoder's width or the feature set differ; the message gives both sides. If there is
+        no such architecture.
     """
-    stated = manifest.sizes
+    architecture, stated = architecture_of(manifest), manifest.sizes
     if any(type(size) is not int or size < 1 for size in stated.values()):
         raise BundleError(f"{manifest.name}: its sizes {stated!r} are not whole numbers from 1.")
     if differing := sorted(

@@ -87,7 +87,7 @@ class ModelBundle:
         # Tensors cannot show the number of heads; every other size they do.
         if "heads" in sizes:
             sizes["heads"] = manifest.sizes.get("heads", sizes["heads"])
-        check_agreement(manifest, architecture, sizes)
+        check_agreement(manifest, sizes)
         classifier = architecture.from_state(sizes, state).to(device)
         return cls(manifest, folder, bundle_digest(folder), classifier)
 
@@ -100,7 +100,7 @@ class ModelBundle:
         BundleError
             If the manifest describes another classifier.
         """
-        check_agreement(manifest, architecture_of(manifest), classifier.sizes)
+        check_agreement(manifest, classifier.sizes)
         return cls(manifest, None, "", classifier.eval())
 
     def reference(self) -> TrainingReference | None:
@@ -228,7 +228,7 @@ def save_bundle(
         extra file has the place of another one or a place outside.
     """
     folder = Path(folder)
-    check_agreement(manifest, architecture_of(manifest), classifier.sizes)
+    check_agreement(manifest, classifier.sizes)
     state = as_float32(classifier.state_dict())
     if folder.exists() and not replace_existing:
         raise _exists(folder)
