@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from plotly.colors import hex_to_rgb, label_rgb, unlabel_rgb
 
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.features import FEATURE_SETS
@@ -20,6 +19,7 @@ from esm2amp_core.figures.explanation_numbers import (
     spread,
 )
 from esm2amp_core.figures.explanation_pair import (
+    CLICKABLE,
     DIVERGING,
     LETTERS,
     MUTED,
@@ -290,14 +290,14 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     sequence = "ACDEFGHIKL" * 4
     values = RNG.normal(size=T)
     figure = sequence_track(sequence, "B", values, PAIR, signed=True)
-    blocks, cells, letters = (trace for trace in figure.data if trace.type == "bar")
+    blocks, letters = (trace for trace in figure.data if trace.type == "bar")
     assert_allclose(np.array(blocks.x) - np.array(blocks.width) / 2, np.arange(0.5, 40, 4))
     assert sum(blocks.width) == 40
     assert_allclose(blocks.marker.color, values[10:])
     assert blocks.marker.cmin == -blocks.marker.cmax == -np.abs(values).max()
     assert "".join(letters.text) == sequence and list(letters.x[:3]) == [1, 2, 3]
-    assert cells.customdata[4][0] == "B.segment1" and list(cells.x) == list(letters.x)
-    assert letters.hoverinfo == "skip"  # or nobody could click a cell
+    assert letters.customdata[4][0] == "B.segment1" and letters.hovertext[4] == "F5"
+    assert letters.marker.color == CLICKABLE
 
 
 def test_letters_are_as_wide_as_one_another_so_that_all_or_none_show():
@@ -306,7 +306,9 @@ def test_letters_are_as_wide_as_one_another_so_that_all_or_none_show():
     assert figure.layout.uniformtext.mode == "hide"  # letters that do not fit are not drawn
     # A hidden line, wider than any letter, decides for each of them whether it fits.
     hidden = letters.texttemplate.partition("<br>")[2]
-    assert "fill-opacity:0" in hidden and ">W<" in hidden and "font-size:1.15em" in hidden
+    assert "fill-opacity:0" in hidden and ">W<" in hidden
+    size, widest = (float(part.partition("em")[0]) for part in letters.texttemplate.split("font-size:")[1:])
+    assert widest > 1.1 * size and size * letters.insidetextfont.size == 12
 
 
 def test_a_track_outlines_only_its_own_segments():
@@ -325,11 +327,10 @@ def test_a_curve_by_residue_has_a_symmetric_axis():
     curve = next(trace for trace in figure.data if trace.yaxis == "y2")
     assert_allclose(curve.y, residues)
     assert figure.layout.yaxis2.range[0] == -figure.layout.yaxis2.range[1]
-    cells = next(trace for trace in figure.data if trace.type == "bar" and len(trace.x) == 40)
-    red, _, blue = np.array([unlabel_rgb(colour) for colour in cells.marker.color]).T
-    assert red[0] > blue[0] and red[-1] < blue[-1]  # orange against the interaction, blue for it
-    assert cells.marker.color[-1] == label_rgb(hex_to_rgb(LETTERS[-1][1]))
-    assert len(set(cells.marker.color)) == 40
+    cells = next(trace for trace in figure.data if trace.type == "heatmap")
+    assert_allclose(cells.z, [residues])
+    assert (cells.zmin, cells.zmax, tuple(cells.x[:2])) == (-3, 3, (1, 2))
+    assert cells.colorscale == LETTERS  # orange against the interaction, blue for it
 
 
 # ---------------------------------------------------------------- many pairs, and tests

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from esm2amp_core.explanations import Axis, Explanation
-from esm2amp_core.figures.explanation_pair import LETTERS, MUTED, MUTED_SIZES, PairTokens
+from esm2amp_core.figures.explanation_pair import MUTED, MUTED_SIZES, PairTokens
 from esm2amp_core.figures.explanation_ranking import leaders_of, places_of, shares_of
 from esm2amp_core.figures.explanation_track import sequence_track
 
@@ -66,9 +66,8 @@ def test_what_should_not_be_read_is_grey_in_the_sequences_and_its_size_still_sho
     figure = sequence_track("A" * 40, "A", values, pair, signed=True, residues=residues, muted=True,
                             muted_residues=True)
     blocks = next(trace for trace in figure.data if trace.type == "bar" and len(trace.x) == 10)
-    letters = next(trace for trace in figure.data if trace.type == "bar" and len(trace.x) == 40)
     curve = next(trace for trace in figure.data if trace.type == "scatter" and trace.mode == "lines")
     assert blocks.marker.colorscale == MUTED_SIZES and blocks.marker.cmin == 0
     assert list(blocks.marker.color) == pytest.approx(np.abs(values[:10]))
-    assert letters.marker.color == LETTERS[1][1] and curve.line.color == MUTED
+    assert not [trace for trace in figure.data if trace.type == "heatmap"] and curve.line.color == MUTED
     assert "-1" in blocks.hovertext[0].replace("−", "-")

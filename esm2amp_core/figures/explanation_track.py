@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
@@ -28,10 +27,11 @@ from esm2amp_core.number_text import number_text
 
 HEIGHT, CURVE_HEIGHT = 122, 90
 # Plotly leaves out each text wider than its bar, so that wide letters would go while narrow ones stay. A line
-# that nobody sees, wider than any letter, makes all texts equally wide: all letters show, or none.
-LETTER = '%{text}<br><span style="fill-opacity:0;font-size:1.15em">W</span>'
-LETTERS_FROM = 0.68
-"""Where letters hang from, so that they stand in the middle of their row."""
+# that nobody sees, wider than any letter, makes all texts equally wide: all letters show, or none. The text's
+# own size sets lines apart; it is small, so that the letter stays in the middle of its cell.
+LETTER = '<span style="font-size:4em">%{text}</span><br><span style="fill-opacity:0;font-size:4.6em">W</span>'
+LINE, SMALLEST = 3, 2
+"""Pixels; a letter has four times as many."""
 # Automatic margins would have Plotly draw everything twice.
 BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": "",
            "automargin": False}
@@ -97,7 +97,7 @@ def sequence_track(
         # Without a gap Plotly rounds bars to whole pixels, and shows the letters of the wider ones only.
         bargap=0.001,
         margin={"l": 6, "r": 6, "t": 26, "b": 34}, dragmode="zoom", clickmode="event+select",
-        uniformtext={"minsize": 8, "mode": "hide"},
+        uniformtext={"minsize": SMALLEST, "mode": "hide"},
         hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
     )  # fmt: skip
@@ -142,28 +142,22 @@ def _add_letters(
         if token.startswith(f"{side}.segment"):
             start, end = pair.residues(token)
             token_of[start - 1 : end] = [token] * (end - start + 1)
-    scale = [colour for _, colour in LETTERS]
-    middle = scale[len(scale) // 2]
-    # The colour of zero below all of them: between two bars the page's ground would shine through.
+    # The colour of zero: seen where nothing is known of residues.
     figure.add_shape(type="rect", x0=0.5, x1=len(sequence) + 0.5, y0=0.03, y1=0.93, layer="below",
-                     fillcolor=middle, line_width=0)
-    colours: str | list[str] = middle
+                     fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
     if known and not muted:
-        # Not numbers: Plotly warns the browser of each that is no colour, and that takes longer than to draw.
-        colours = sample_colorscale(scale, (np.nan_to_num(residues) / _largest(residues) + 1) / 2)
+        most = _largest(residues)
+        figure.add_heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
+                           colorscale=LETTERS, showscale=False)
     figure.add_bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
-        marker={"color": colours, "line": {"width": 0}},
+        marker={"color": CLICKABLE, "line": {"width": 0}},
+        text=list(sequence), texttemplate=LETTER, textposition="inside", insidetextanchor="middle",
+        textangle=0, insidetextfont={"color": DARK, "family": "monospace", "size": LINE},
         customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
-    )  # fmt: skip
-    figure.add_bar(
-        x=places, y=[1.1] * len(sequence), base=[LETTERS_FROM - 1.1] * len(sequence), width=1,
-        marker={"color": CLICKABLE, "line": {"width": 0}}, hoverinfo="skip",
-        text=list(sequence), texttemplate=LETTER, textposition="inside", insidetextanchor="end", textangle=0,
-        insidetextfont={"color": DARK, "family": "monospace"}, **STILL,
     )  # fmt: skip
 
 
