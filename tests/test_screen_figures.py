@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from esm2amp_core.figures.screen_background import background_plot
 from esm2amp_core.figures.screen_histogram import screen_histogram
 from esm2amp_core.figures.screen_layout import lay_out
-from esm2amp_core.figures.screen_network import network, place_hits
+from esm2amp_core.figures.screen_network import network, place_hits, short_name
 from esm2amp_core.figures.screen_numbers import find_sticky, score_bars
 from esm2amp_core.plots import screen as on_paper
 from esm2amp_core.plots.paper import to_svg
@@ -70,6 +70,18 @@ def test_parts_do_not_overlap():
 def test_the_leaves_of_a_star_stand_around_it_at_one_distance():
     places = lay_out(6, np.array([(2, i) for i in (0, 1, 3, 4, 5)]))
     assert_allclose(np.linalg.norm(np.delete(places, 2, 0) - places[2], axis=1), 1)
+
+
+def test_a_long_part_lies_rather_than_stands():
+    chain = np.array([(i, i + 1) for i in range(11)])
+    for seed in range(3):
+        wide, high = np.ptp(lay_out(12, chain, seed=seed), axis=0)
+        assert wide > 1.5 * high
+
+
+def test_beside_a_node_stands_the_entry_name_where_a_header_has_one():
+    names = ["sp|P24941|CDK2_HUMAN", "P24941", "a|b|"]
+    assert [short_name(name) for name in names] == ["CDK2_HUMAN", "P24941", "a|b|"]
 
 
 def test_the_same_edges_are_laid_out_alike():

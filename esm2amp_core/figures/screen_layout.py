@@ -101,7 +101,9 @@ def _by_forces(n_nodes: int, edges: np.ndarray, degree: np.ndarray, seed: int) -
         push -= 0.05 * places  # towards the middle, or distant arms would drift away
         length = np.maximum(np.linalg.norm(push, axis=1), 1e-6)
         places += push * (np.minimum(length, longest) / length)[:, None]
-    return places.astype(np.float64)
+    # Lying, not standing: names are written from left to right, and windows are wide.
+    places = places.astype(np.float64) - places.mean(0)
+    return places @ np.linalg.svd(places, full_matrices=False)[2].T
 
 
 def _in_rows(parts: list[np.ndarray]) -> list[np.ndarray]:

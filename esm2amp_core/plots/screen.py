@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from esm2amp_core.figures.screen_network import Network
+from esm2amp_core.figures.screen_network import Network, short_name
 from esm2amp_core.figures.screen_numbers import find_baits, score_bars
 from esm2amp_core.plots.paper import (
     AGAINST,
@@ -97,7 +97,7 @@ def network(drawn: Network, *, width_mm: float = DOUBLE_MM) -> Figure:
             axes.scatter(*drawn.places[which].T, size, colour, marker=marker, linewidths=0.3,
                          edgecolors="white", zorder=2, label=name)
     for i in np.flatnonzero(drawn.is_named):
-        axes.annotate(plain(drawn.names[i]), drawn.places[i], (0, 3), textcoords="offset points",
+        axes.annotate(plain(short_name(drawn.names[i])), drawn.places[i], (0, 3), textcoords="offset points",
                       ha="center", fontsize=4.5)
     axes.set_aspect("equal", adjustable="datalim")
     axes.axis("off")
