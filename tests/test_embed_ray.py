@@ -16,7 +16,7 @@ from screen_samples import sequences, write_fasta
 from esm2amp_core.cli.main import main
 from esm2amp_core.cluster import connection, embedding
 from esm2amp_core.cluster.dispatch import Dispatch
-from esm2amp_core.cluster.embedding import ClusterEncoder, embed_on_cluster
+from esm2amp_core.cluster.embedding import ClusterEncoder, embed_batch, embed_on_cluster, spread_proteins
 from esm2amp_core.embed.cache import FeatureCache
 from esm2amp_core.embed.esm2 import Esm2Embedder
 from esm2amp_core.embed.pooled import STAGE, embed_pooled
@@ -41,6 +41,26 @@ def settings(cluster):
 
 
 @pytest.fixture
+def esm2amp(tiny_encoder, tmp_path, monkeypatch, capsys):
+    """Run ``esm2amp embed`` where no bundle is, only an encoder: exit code and what it said."""
+    monkeypatch.setenv("ESM2AMP_MODELS", str(tmp_path / "none"))
+    monkeypatch.setenv("ESM2AMP_MAX_RESIDUES", "50")
+    monkeypatch.chdir(tmp_path)
+    write_fasta("all.fasta", {protein.id: protein.sequence for protein in [*PROTEINS, TOO_LONG]})
+    shutil.copytree(tiny_encoder, "encoder")
+
+    def run(*arguments):
+        monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / "of" / arguments[0]))  # a cache of its own
+        command = "esm2amp embed all.fasta --encoder encoder -o".split()
+        monkeypatch.setattr(sys, "argv", [*command, *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return exit_.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
 def small_batches(monkeypatch):
     """Batches of one or two proteins, so that many tasks are under way."""
     monkeypatch.setattr(embedding, "TOKEN_BUDGETS", {"cpu": BUDGET})
@@ -54,23 +74,43 @@ def local(tiny_encoder):
     return partial(embed_pooled, embedder=embedder)
 
 
-def test_the_command_gives_the_file_of_the_local_engine(cluster, tiny_encoder, tmp_path, monkeypatch, capsys):
-    """No bundle is there, only an encoder, and another folder is the current one."""
-    monkeypatch.setenv("ESM2AMP_MODELS", str(tmp_path / "none"))
-    monkeypatch.chdir(tmp_path)
-    write_fasta("all.fasta", {protein.id: protein.sequence for protein in [*PROTEINS, TOO_LONG]})
-    shutil.copytree(tiny_encoder, "encoder")
-    monkeypatch.setenv("ESM2AMP_MAX_RESIDUES", "50")
-    for engine in (["local"], ["ray", "--ray-address", cluster[0].address]):
-        monkeypatch.setenv("ESM2AMP_WORKSPACE", str(tmp_path / engine[0]))
-        command = f"esm2amp embed all.fasta -o {engine[0]}.npz --encoder encoder --engine".split()
-        monkeypatch.setattr(sys, "argv", [*command, *engine])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        said = capsys.readouterr().err
-        assert exit_.value.code == 3 and "giant: It has 90 residues; at most 50" in said
+def test_the_command_gives_the_file_of_the_local_engine(cluster, esm2amp):
+    on_cluster = ["--engine", "ray", "--ray-address", cluster[0].address]
+    for output, engine in (("local.npz", []), ("ray.npz", on_cluster)):
+        code, said = esm2amp(output, *engine)
+        assert code == 3 and "giant: It has 90 residues; at most 50" in said
     assert Path("local.npz").read_bytes() == Path("ray.npz").read_bytes()
     assert len(np.load("ray.npz")["ids"]) == 40
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--engine", "spark"], "no engine 'spark'. Choose local or ray"),
+    (["--ray-address", "head:6379"], "Add --engine ray"),
+    (["--engine", "ray"], "Ray is not installed. Install it with `pip install -r requirements-ray.txt`"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, said = esm2amp("out.npz", *arguments)
+    assert code == 2 and words in said and len(said.splitlines()) == 1
+    assert not Path("out.npz").exists()
+
+
+def test_tasks_are_the_batches_of_one_machine(local, embedder, small_batches, monkeypatch):
+    class Here:
+        device = "cpu"
+
+        def spread(self, function, items, arguments, tick):
+            return ((item, function(embedder, *arguments(item))) for item in reversed(list(items)))
+
+    computed, compute = [], Esm2Embedder._compute
+    monkeypatch.setattr(Esm2Embedder, "_compute", lambda *of: computed.append(of[1]) or compute(*of))
+    expected, _ = local(PROTEINS)
+    batches = computed[::-1]
+    computed.clear()
+    pool = partial(spread_proteins, Here(), embed_batch, 50)
+    features, _ = embed_pooled(PROTEINS[::-1], embedder, pool=pool)
+    assert computed == batches and 10 < len(batches) < 40
+    assert_array_equal(features.values, expected.values[::-1])
 
 
 def test_a_killed_node_loses_no_protein_and_what_the_cache_has_is_not_asked_for(
@@ -160,9 +200,3 @@ def test_a_cluster_that_does_not_answer_is_told(settings, tiny_encoder):
         embed_on_cluster(PROTEINS, tiny_encoder, settings=nowhere)
     with pytest.raises(EncoderError, match="no folder '/nowhere'"):  # what can be known here comes first
         embed_on_cluster(PROTEINS, "/nowhere", settings=nowhere)
-
-
-def test_without_ray_the_remedy_is_told(tiny_encoder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match="Ray is not installed. .*requirements-ray.txt"):
-        embed_on_cluster(PROTEINS, tiny_encoder, settings=Settings(device="cpu"))
