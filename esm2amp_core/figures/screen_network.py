@@ -136,7 +136,8 @@ def _add_nodes(figure: go.Figure, drawn: Network, proteins: pd.DataFrame) -> Non
             marker={"symbol": symbol, "color": colour, "opacity": 1,
                     "size": 8 + 3 * np.sqrt(np.minimum(drawn.degree[at], LARGEST)),
                     "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
-            text=[picture_text(short_name(drawn.names[i]), limit=18) * drawn.is_named[i] for i in at],
+            text=[picture_text(short_name(drawn.names[i]), limit=18) if named else ""
+                  for i, named in zip(at, drawn.is_named[at], strict=True)],
             textposition="top center", textfont={"size": 11},
             hovertext=[_node_words(drawn.names[i], drawn.degree[i], about.iloc[i]) for i in at],
             hovertemplate="%{hovertext}<extra></extra>",
