@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
@@ -61,10 +62,25 @@ def _write_npz(ids: list[str], values: np.ndarray, path: Path) -> None:
 
 def _write_h5(ids: list[str], values: np.ndarray, path: Path) -> None:
     """Values (N, 13, D) as the wide table of the published scripts."""
+    from tables import HDF5ExtError
+
     # The published names: ESM2_cls0, but ESM2_segment0_mean0.
     names = [f"ESM2_{token}_mean" if token in SEGMENTS else f"ESM2_{token}" for token in POOLED_TOKENS]
     columns = [f"{name}{i}" for name in names for i in range(values.shape[2])]
     table = pd.DataFrame(values.reshape(len(ids), -1), columns=columns)
     table.insert(0, "Entry", pd.Series(ids, dtype=object))
     table.columns = table.columns.astype(object)
-    table.to_hdf(path, key="df", mode="w")
+    try:
+        table.to_hdf(path, key="df", mode="w")
+    except HDF5ExtError as error:  # of a full disk, too: the library's own word does not tell
+        raise OSError(_why_not(path, error)) from None
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """What the system says of one more megabyte there, or else what the library said."""
+    try:
+        with TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(1_000_000))
+    except OSError as refusal:
+        return refusal.strerror
+    return str(error).strip().splitlines()[-1]

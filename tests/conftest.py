@@ -55,3 +55,12 @@ def jobs(tmp_path: Path):
     from esm2amp_core.workspace import Workspace
 
     return Workspace.open(Settings(workspace=tmp_path)).jobs
+
+
+@pytest.fixture
+def file_size_limit():
+    """Let this process write no file beyond so many bytes, as on a full disk, until the test ends."""
+    resource = pytest.importorskip("resource", reason="this system limits no file sizes")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -13,7 +13,7 @@ from esm2amp_core import exports
 from esm2amp_core.errors import UserError
 from esm2amp_core.feature_files import write_features
 from esm2amp_core.features import ProteinFeatures
-from esm2amp_core.files.whole_file import whole_file
+from esm2amp_core.files.whole_file import check_output, whole_file
 from esm2amp_core.pairs import build_pairs
 from esm2amp_core.predictions import PredictionTable
 from esm2amp_core.sequences import Protein
@@ -173,6 +173,31 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
         first.write_text("first")
         second.write_text("second")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "first"}
+
+
+def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path):
+    path = tmp_path / f"{'x' * 251}.csv"
+    check_output(path)
+    with whole_file(path) as part:
+        part.write_text("whole")
+    assert path.read_text() == "whole"
+    too_long = path.with_name(f"x{path.name}")
+    with pytest.raises(UserError, match="File name too long"):
+        check_output(too_long)
+    with pytest.raises(UserError, match="File name too long"), whole_file(too_long) as part:
+        part.write_text("whole")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["out.npz", "out.h5"])
+def test_features_that_find_no_room_are_told_in_words(tmp_path, file_size_limit, name):
+    proteins = [Protein(f"p{length}", "A" * length) for length in range(10, 60)]
+    values = np.random.default_rng(0).random((50, 13, 40), dtype="float32")
+    features = ProteinFeatures(tuple(protein.digest for protein in proteins), values)
+    file_size_limit(50_000)
+    with pytest.raises(UserError, match="cannot be written: File too large"):
+        write_features(proteins, features, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_features_are_written_whole_by_name_or_not_at_all(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import uuid4
@@ -25,8 +25,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If the file cannot be written.
     """
     path = Path(path)
-    # The ending is kept: some writers choose or add one by it.
-    part = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.part{path.suffix}")
+    # The ending is kept: some writers choose or add one by it. The rest is short, as names must be.
+    part = path.with_name(f".{uuid4().hex[:8]}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)
@@ -34,7 +34,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}.",
                         hint="Check the folder, its permissions and the free space.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that went away; what was wrong has been said
+            part.unlink()
 
 
 def check_output(output: Path, *inputs: Path | None) -> None:
@@ -59,6 +60,8 @@ def check_output(output: Path, *inputs: Path | None) -> None:
     if os.path.isdir(output):
         raise UserError(f"{output} is a folder.", hint="Name a file.")
     try:
+        with suppress(FileNotFoundError):
+            os.lstat(output)  # knows of names that are too long
         with NamedTemporaryFile(dir=output.absolute().parent):
             pass
     except OSError as error:
