@@ -212,22 +212,34 @@ def read_manifest(folder: Path) -> Manifest:
         If there is no readable manifest.
     """
     path = folder / MANIFEST
-    if not path.is_file():
-        raise BundleError(f"{folder} is not a model bundle: it has no {MANIFEST}.",
-                          hint="`esm2amp models list` shows what is installed.")
     try:
+        if not path.is_file():
+            raise BundleError(f"{folder} is not a model bundle: it has no {MANIFEST}.",
+                              hint="`esm2amp models list` shows what is installed.")
         if path.stat().st_size > MAX_MANIFEST_BYTES:
             raise BundleError(f"{path} has {path.stat().st_size:,} bytes: it is no manifest.")
         return Manifest.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except UnicodeDecodeError as error:
         raise BundleError(f"{path} cannot be read: {error}.") from None
 
 
 def find_bundles(folders: Iterable[Path]) -> dict[str, Path]:
-    """Bundle folders by name; where two share a name, the one in the earlier folder counts."""
+    """Bundle folders by name; where two share a name, the one in the earlier folder counts.
+
+    Raises
+    ------
+    BundleError
+        If a folder cannot be read.
+    """
     found: dict[str, Path] = {}
     for folder in folders:
-        for manifest in sorted(folder.glob(f"[!.]*/{MANIFEST}")):  # a dot: not finished, or on its way out
+        try:
+            manifests = sorted(folder.glob(f"[!.]*/{MANIFEST}"))  # a dot: not finished, or on its way out
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        for manifest in manifests:
             found.setdefault(manifest.parent.name, manifest.parent)
     return found
 
@@ -251,10 +263,32 @@ def locate_bundle(bundle: str | Path, folders: Iterable[Path]) -> Path:
     )
 
 
+def locate_encoder_bundle(encoder: str, default: str, folders: Iterable[Path]) -> Path | None:
+    """Folder of the bundle whose encoder a person named, by the bundle's name or folder; else None.
+
+    Parameters
+    ----------
+    encoder : str
+        Empty for that of the bundle `default`; also a folder or a Hugging Face id of no bundle.
+    default : str
+    folders : iterable of Path
+        Where bundles are installed.
+    """
+    if not encoder:
+        return locate_bundle(default, folders)
+    folder = find_bundles(folders).get(encoder, Path(encoder))
+    return folder if os.path.isfile(folder / MANIFEST) else None
+
+
 def encoder_source(manifest: Manifest, folder: Path) -> str | Path:
     """Where the encoder of a bundle lies: inside it, in a folder elsewhere, or in the Hugging Face cache."""
     place = manifest.encoder.folder
     return folder / place if place else manifest.encoder.id
+
+
+def _unreadable(path: Path, error: OSError) -> BundleError:
+    return BundleError(f"{path} cannot be read: {error.strerror or error}.",
+                       hint="Check its permissions, and those of the folders above.")
 
 
 def file_digest(path: Path) -> str:

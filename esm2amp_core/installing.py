@@ -12,7 +12,7 @@ from esm2amp_core.bundles import (
     Manifest,
     encoder_source,
     file_digest,
-    locate_bundle,
+    locate_encoder_bundle,
     read_manifest,
 )
 from esm2amp_core.downloads.checkpoint import fetch_checkpoint
@@ -45,12 +45,12 @@ def find_encoder(encoder: str, settings: Settings) -> str | Path:
     Parameters
     ----------
     encoder : str
-        Folder, Hugging Face id, or empty.
+        Folder, Hugging Face id, name or folder of a model, or empty.
     settings : Settings
     """
-    if encoder:
+    folder = locate_encoder_bundle(encoder, settings.bundle, settings.bundle_folders)
+    if folder is None:
         return encoder
-    folder = locate_bundle(settings.bundle, settings.bundle_folders)
     return encoder_source(read_manifest(folder), folder)
 
 

@@ -11,7 +11,7 @@ from bundle_samples import SELFCHECK, edit, make_encoder_folder, manifest_for, r
 from model_samples import WIDTH, build
 from safetensors.torch import load_file, save_file
 
-from esm2amp_core.bundles import file_digest, read_manifest
+from esm2amp_core.bundles import file_digest, find_bundles, read_manifest
 from esm2amp_core.errors import BundleError
 from esm2amp_core.models import resolve
 from esm2amp_core.models.bundle import ModelBundle, save_bundle
@@ -210,6 +210,16 @@ def test_a_manifest_that_is_no_text_or_huge_is_refused(bundle, content):
     (bundle / "manifest.json").write_bytes(content)
     with pytest.raises(BundleError, match="manifest"):
         ModelBundle.load(bundle)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything: run as another user")
+def test_a_bundle_that_may_not_be_read_is_told_in_words(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with pytest.raises(BundleError, match="cannot be read: Permission denied"):
+        read_manifest(closed)
+    with pytest.raises(BundleError, match="closed/models cannot be read: Permission denied"):
+        find_bundles([closed / "models"])
 
 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):

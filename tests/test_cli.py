@@ -216,6 +216,17 @@ def test_embed_writes_features_in_input_order(esm2amp, installed):
         assert_allclose(features["segments"][row], pooled[3:], rtol=1e-5, atol=1e-6)
 
 
+def test_embed_takes_the_encoder_of_a_model(esm2amp, installed):
+    for encoder in ("", "starter", installed / "models" / "starter", installed / "encoder"):
+        code, _, err = esm2amp("embed", "proteins.fasta", "-o", "out.npz", "--encoder", encoder)
+        assert (code, err.splitlines()[-1]) == (0, "2 proteins written to out.npz.")
+
+
+def test_a_model_that_is_there_is_not_downloaded(esm2amp):
+    code, _, err = esm2amp("models", "download", "starter")
+    assert code == 0 and "starter is installed already" in err
+
+
 def test_embed_writes_the_table_of_the_authors_scripts(esm2amp):
     assert esm2amp("embed", "proteins.fasta", "-o", "features.npz")[0] == 0
     assert esm2amp("embed", "proteins.fasta", "-o", "features.h5")[0] == 0

@@ -130,6 +130,9 @@ def download(
     from esm2amp_core.models import ARCHITECTURES
 
     if what not in ARCHITECTURES:
+        if folder := find_bundles(Settings.from_environment().bundle_folders).get(what):
+            NOTES.print(f"The model {what} is installed already, in {folder}. Use it with --bundle {what}.")
+            return
         with reporting() as report:
             NOTES.print(f"Encoder {what} is installed in {download_encoder(what, report=report)}.")
         return

@@ -13,11 +13,10 @@ import pandas as pd
 
 from esm2amp_core.bundles import (
     ENCODER,
-    MANIFEST,
     EncoderRef,
     encoder_source,
     file_digest,
-    find_bundles,
+    locate_encoder_bundle,
     read_manifest,
 )
 from esm2amp_core.embed.cache import FeatureCache
@@ -188,9 +187,9 @@ def load_encoder(name: str, settings: Settings, *, device: str = "", copied: boo
     copied : bool, optional
         As for `prepare`.
     """
-    folder = find_bundles(settings.bundle_folders).get(name or settings.bundle, Path(name))
+    folder = locate_encoder_bundle(name, settings.bundle, settings.bundle_folders)
     source, identity, within = name, "", False
-    if (folder / MANIFEST).is_file():
+    if folder is not None:
         manifest = read_manifest(folder)
         source, identity = encoder_source(manifest, folder), manifest.encoder.id
         within = manifest.encoder.folder == ENCODER
