@@ -58,7 +58,8 @@ def sequence_problem(sequence: str) -> str:
     """Why a cleaned sequence cannot be used, in one sentence; empty if it can."""
     if unknown := _UNKNOWN.search(sequence):
         letter, number = unknown.group(), residue_number(unknown.start())
-        reason = {"-": " (a gap of an alignment)", ".": " (a gap of an alignment)", "*": " (a stop)"}
+        reason = {"-": " (a gap of an alignment)", ".": " (a gap of an alignment)", "*": " (a stop)",
+                  ">": " (the sign of a FASTA header; give the sequence alone)"}
         return f"Letter {quoted(letter)} at position {number:,} is not an amino acid{reason.get(letter, '')}."
     if len(sequence) < MIN_RESIDUES:
         return f"The sequence has {len(sequence)} residues; at least {MIN_RESIDUES} are needed."
@@ -209,7 +210,8 @@ def _by_id(records: list[_Record]) -> tuple[dict[str, Protein], list[Issue]]:
     repeated = [name for name in proteins if len(holders[name]) > 1]
     if repeated:
         names = ", ".join(map(quoted, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
-        problem = f"{len(repeated):,} names stand in the FASTA twice or more, with one sequence: {names}."
+        stand = "1 name stands" if len(repeated) == 1 else f"{len(repeated):,} names stand"
+        problem = f"{stand} in the FASTA twice or more, with one sequence: {names}."
         conflicts.append(Issue(None, "", problem, "Nothing needs to be done.", Severity.WARNING))
     return proteins, issues + conflicts
 

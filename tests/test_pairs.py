@@ -137,7 +137,11 @@ def test_a_sequence_given_once_serves_all_rows():
 
 @pytest.mark.parametrize(
     ("sequence", "reason"),
-    [(f"MK1{A}", "'1' at position 3"), ("MKLV", "has 4 residues"), (f"A-{A}", "alignment")],
+    [
+        (f"MK1{A}", "'1' at position 3"), ("MKLV", "has 4 residues"), (f"A-{A}", "alignment"),
+        (f'"{A}\n>second\n{C}"', f"'>' at position {len(A) + 1} is not an amino acid (the sign of a"),
+        (f'">first\n{A}\n>second\n{C}"', "FASTA header"),
+    ],  # fmt: skip
 )
 def test_an_inline_sequence_that_cannot_be_used_is_told_with_letter_and_position(sequence, reason):
     table = pairs(f"id1,id2,seq1,seq2\nx,y,{sequence},{B}\nz,y,{C},{B}\n", fasta="")

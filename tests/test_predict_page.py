@@ -98,6 +98,23 @@ def test_two_bare_sequences_are_enough(workspace):
     assert workspace.inputs(job.id).frame["protein_a"].tolist() == ["sp|P04637|P53_HUMAN"]
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (f">one\n{P53}\n>two\n{MDM2}", 2), (f"{P53}\n>second\n{MDM2}", 2),
+        (f"{P53}\n >b\n{MDM2}\n>c\n{P53}", 3),
+    ],
+)  # fmt: skip
+def test_two_sequences_in_one_box_are_never_joined(workspace, text, number):
+    app = visit("predict")
+    app.segmented_control(key="way").set_value("Two sequences").run()
+    app.text_area(key="sequence-A").set_value(MDM2)
+    app.text_area(key="sequence-B").set_value(text)
+    sound(app.run())
+    assert f"Box B holds {number} sequences; keep one." in words(app).replace("\\", "")
+    assert not metrics(app) and not [found for found in app.button if found.label.startswith("Predict")]
+
+
 def test_two_sequences_without_names_are_titled_by_their_lengths(workspace):
     app = visit("predict")
     app.segmented_control(key="way").set_value("Two sequences").run()

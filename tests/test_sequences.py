@@ -116,7 +116,9 @@ def test_one_name_twice_with_one_sequence_is_fine_with_a_note():
     assert proteins["a"].sequence == P53
     (issue,) = issues
     assert (issue.value, issue.severity) == ("", Severity.WARNING)
-    assert "'a'" in issue.problem
+    assert issue.problem == "1 name stands in the FASTA twice or more, with one sequence: 'a'."
+    _, (issue,) = parse_fasta(f">a\n{P53}\n>b\n{OTHER}\n" * 2)
+    assert issue.problem == "2 names stand in the FASTA twice or more, with one sequence: 'a', 'b'."
 
 
 def test_a_bad_entry_is_told_under_each_of_its_names_and_spares_the_others():

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from esm2amp_core.errors import SequenceError
 from esm2amp_core.settings import REPOSITORY, Settings
 from pages.components.draft import Source
+from pages.components.page import show_user_error
 
 TWO, PASTE, UPLOAD, EXAMPLE = "Two sequences", "Paste a list", "Upload a file", "Try an example"
 FOLDER = REPOSITORY / "data" / "examples"
@@ -61,6 +63,11 @@ def _two_sequences() -> Source | None:
         )  # fmt: skip
     sequences = {side: without_header(text) for side, text in texts.items()}
     asked = st.button("Check these sequences", icon=":material/fact_check:")
+    if crowded := {side: n for side, text in texts.items() if (n := n_records(text)) > 1}:
+        for side, number in crowded.items():
+            show_user_error(SequenceError(f"Box {side} holds {number:,} sequences; keep one.",
+                                          hint=f"For several pairs, use '{PASTE}' or '{UPLOAD}'."))
+        return None
     if not all(sequences.values()):
         if asked:
             st.info("Paste a sequence for each of the two proteins first.")
@@ -86,7 +93,17 @@ def header_name(text: str) -> str:
 
 def without_header(text: str) -> str:
     """A sequence without the FASTA header above it."""
-    return "\n".join(line for line in text.strip().splitlines() if not line.startswith(">")).strip()
+    return "\n".join(line for line in text.strip().splitlines() if not _is_header(line)).strip()
+
+
+def n_records(text: str) -> int:
+    """Number of sequences in a box: one per FASTA header, and one for what stands above the first."""
+    lines = text.strip().splitlines()
+    return sum(map(_is_header, lines)) + bool(lines and not _is_header(lines[0]))
+
+
+def _is_header(line: str) -> bool:
+    return line.lstrip().startswith(">")
 
 
 def _pasted_list() -> Source | None:
