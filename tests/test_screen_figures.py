@@ -7,8 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from esm2amp_core.figures.screen_background import background_plot
 from esm2amp_core.figures.screen_histogram import screen_histogram
+from esm2amp_core.figures.screen_labels import HEIGHT, LETTER, LINE, SIDES, WIDTH, choose_sides
 from esm2amp_core.figures.screen_layout import lay_out
-from esm2amp_core.figures.screen_network import network, place_hits, short_name
+from esm2amp_core.figures.screen_network import DARK_INK, LIGHT_INK, network, place_hits, short_name
 from esm2amp_core.figures.screen_numbers import find_sticky, score_bars
 from esm2amp_core.plots import screen as on_paper
 from esm2amp_core.plots.paper import to_svg
@@ -84,6 +85,59 @@ def test_beside_a_node_stands_the_entry_name_where_a_header_has_one():
     assert [short_name(name) for name in names] == ["CDK2_HUMAN", "P24941", "a|b|"]
 
 
+def test_baits_that_share_all_partners_do_not_lie_on_each_other():
+    edges = np.array([(bait, partner) for bait in range(3) for partner in range(3, 43)])
+    places = lay_out(43, edges) / np.ptp(lay_out(43, edges), axis=0) * (WIDTH, HEIGHT)
+    apart = [np.abs(places[a] - places[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(apart) > 30  # pixels: the side of the largest square is 27
+
+
+def boxes_of(placed):
+    """Middles and half sizes of the names that are written, in pixels."""
+    at = (placed.places - placed.places.min(0)) / np.ptp(placed.places, axis=0) * (WIDTH, HEIGHT)
+    for node in np.flatnonzero(placed.is_named):
+        half = np.array([len(placed.names[node]) * LETTER, LINE]) / 2
+        radius = (8 + 3 * np.sqrt(min(placed.degree[node], 40))) / 2
+        yield at[node] + np.array(SIDES[placed.sides[node]]) * (half + radius), half
+
+
+@pytest.mark.parametrize("n_pairs", [24, 120, 400])
+def test_no_name_lies_on_another_and_who_finds_no_room_is_not_written(n_pairs):
+    draw = np.random.default_rng(n_pairs)
+    about = pd.concat([proteins(np.zeros(3), "bait"), proteins(np.zeros(160))], ignore_index=True)
+    pairs = [(f"b{a}", f"l{b}") for a in range(3) for b in range(160)]
+    edges = hits([pairs[i] for i in draw.permutation(len(pairs))[:n_pairs]])
+    placed = place_hits(edges, about, pd.Series(False, index=about["protein"]))
+    boxes = list(boxes_of(placed))
+    for i, (middle, half) in enumerate(boxes):
+        for other, other_half in boxes[:i]:
+            assert (np.abs(middle - other) >= half + other_half).any()
+    assert placed.is_named[placed.is_bait].all()
+    names = [text for trace in network(placed, edges, about).data if trace.mode == "markers+text"
+             for text in trace.text if text]
+    assert len(names) == placed.is_named.sum()
+
+
+def test_a_name_stands_where_its_node_has_no_edge():
+    places, ends = np.array([[0.0, 0], [1, 0], [0, 1]]), np.array([[0, 1]])
+    sides = choose_sides(places, ends, np.full(3, 4), np.full(3, 10.0), np.arange(3), 0)
+    assert sides[:2].tolist() == ["middle left", "middle right"]
+
+
+def test_of_names_on_one_spot_only_those_are_written_that_find_room():
+    sides = choose_sides(np.zeros((6, 2)), np.empty((0, 2), int), np.full(6, 9), np.full(6, 10.0),
+                         np.arange(6), 6)
+    assert sides.tolist() == ["top center", "bottom center", "", "", "", ""]
+
+
+def test_names_are_dark_on_light_and_light_on_dark():
+    about = proteins(np.zeros(2))
+    edges = hits([("l0", "l1")])
+    placed = place_hits(edges, about, pd.Series(False, index=about["protein"]))
+    inks = [network(placed, edges, about, dark=dark).data[-1].textfont.color for dark in (False, True)]
+    assert inks == [DARK_INK, LIGHT_INK]
+
+
 def test_the_same_edges_are_laid_out_alike():
     edges = np.random.default_rng(1).integers(0, 30, (50, 2))
     assert_array_equal(lay_out(30, edges), lay_out(30, edges))
@@ -157,7 +211,7 @@ def test_a_protein_with_itself_is_drawn():
 
 @pytest.mark.parametrize("roles", [("bait and library", "library"), ("bait", "bait and library", "library")])
 def test_a_bait_is_drawn_as_one_also_where_it_is_in_the_library(roles):
-    about = pd.concat([proteins(np.zeros(50 if role == "library" else 1), role) for role in roles],
+    about = pd.concat([proteins(np.zeros(120 if role == "library" else 1), role) for role in roles],
                       ignore_index=True)
     about["protein"] = about["role"] + about["protein"]
     baits, library = ([name for name, role in zip(about["protein"], about["role"], strict=True)

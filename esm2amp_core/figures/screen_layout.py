@@ -79,8 +79,11 @@ def _by_forces(n_nodes: int, edges: np.ndarray, degree: np.ndarray, seed: int) -
     """Nodes repel each other by 1 / distance, edges attract by distance squared; steps grow shorter.
 
     Where both ends have many edges, each attracts the less: dense parts would otherwise shrink to a point.
+    Nodes with many edges repel the more (Jacomy *et al.* 2014): baits with the same partners would otherwise
+    lie on each other.
     """
     size = np.sqrt(n_nodes)
+    charge = np.sqrt(degree / degree.mean()).astype(np.float32)
     places = np.random.default_rng(seed).uniform(-size / 2, size / 2, (n_nodes, 2)).astype(np.float32)
     first, second = edges[edges[:, 0] != edges[:, 1]].T
     strength = degree[edges[edges[:, 0] != edges[:, 1]]].min(1).astype(np.float32) ** -DENSE
@@ -92,6 +95,8 @@ def _by_forces(n_nodes: int, edges: np.ndarray, degree: np.ndarray, seed: int) -
         np.maximum(near, 0.01, out=near)
         np.reciprocal(near, out=near)
         np.fill_diagonal(near, 0)
+        near *= charge
+        near *= charge[:, None]
         push = places * near.sum(1)[:, None] - near @ places
         apart = places[first] - places[second]
         pull = apart * (strength * np.linalg.norm(apart, axis=1))[:, None]

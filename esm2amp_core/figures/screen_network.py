@@ -9,13 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from esm2amp_core.figures.explanation_pair import NEGATIVE, POSITIVE, picture_text
+from esm2amp_core.figures.screen_labels import choose_sides
 from esm2amp_core.figures.screen_layout import lay_out
 from esm2amp_core.figures.screen_numbers import find_baits, met
 
-NAMED = 40
+NAMED, LONGEST_NAME = 80, 18
 """Nodes with their names written beside them: all, or the baits first and then those with most edges."""
 LARGEST = 40
 """Edges from which a node is drawn no larger."""
+DARK_INK, LIGHT_GROUND = "#1f2933", "#ffffff"
+LIGHT_INK, DARK_GROUND = "#eef1f4", "#12171f"
 EDGE, EDGE_STICKY, LIBRARY = "rgba(110,125,140,0.75)", "rgba(150,160,170,0.3)", "#7d8a96"
 
 
@@ -30,8 +33,10 @@ class Network(NamedTuple):
     ends : ndarray, dtype=int64, shape=(M, 2)
         Of each edge, numbers of nodes.
     degree : ndarray, dtype=int64, shape=(N,)
-    is_bait, is_sticky, is_named : ndarray, dtype=bool, shape=(N,)
-        `find_baits`; `find_sticky`; those whose names are written.
+    is_bait, is_sticky : ndarray, dtype=bool, shape=(N,)
+        `find_baits`; `find_sticky`.
+    sides : ndarray, dtype=object, shape=(N,)
+        Where the name is written, a key of `screen_labels.SIDES`; empty where it is not.
     """
 
     names: np.ndarray
@@ -40,7 +45,12 @@ class Network(NamedTuple):
     degree: np.ndarray
     is_bait: np.ndarray
     is_sticky: np.ndarray
-    is_named: np.ndarray
+    sides: np.ndarray
+
+    @property
+    def is_named(self) -> np.ndarray:
+        """Those whose names are written: ndarray, dtype=bool, shape=(N,)."""
+        return self.sides != ""
 
     @property
     def is_other(self) -> np.ndarray:
@@ -69,16 +79,20 @@ def place_hits(edges: pd.DataFrame, proteins: pd.DataFrame, sticky: pd.Series) -
     number = pd.Series(np.arange(len(names)), index=names)
     ends = np.column_stack([number[edges[side]].to_numpy() for side in ("protein_a", "protein_b")])
     degree = np.bincount(ends.ravel(), minlength=len(names))
-    is_named = np.zeros(len(names), bool)
     is_bait = find_baits(proteins).reindex(names, fill_value=False).to_numpy()
-    is_named[np.lexsort((-degree, ~is_bait))[:NAMED]] = True
+    places = lay_out(len(names), ends)
+    n_letters = np.array([min(len(short_name(name)), LONGEST_NAME) for name in names])
+    sides = choose_sides(places, ends, n_letters, _size(degree), np.lexsort((-degree, ~is_bait))[:NAMED],
+                         n_certain=int(is_bait.sum()))
     return Network(
-        names, lay_out(len(names), ends), ends, degree,
-        is_bait=is_bait, is_sticky=sticky.reindex(names, fill_value=False).to_numpy(), is_named=is_named,
+        names, places, ends, degree,
+        is_bait=is_bait, is_sticky=sticky.reindex(names, fill_value=False).to_numpy(), sides=sides,
     )  # fmt: skip
 
 
-def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.Figure:
+def network(
+    drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame, *, dark: bool = False
+) -> go.Figure:
     """Proteins as nodes, hits as edges; edges of sticky proteins are faint.
 
     Parameters
@@ -86,6 +100,8 @@ def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.F
     drawn : Network
     edges, proteins : DataFrame
         Those it was laid out from.
+    dark : bool
+        Names are to be read on a dark ground.
     """
     figure = go.Figure()
     for which, colour, name in ((drawn.touches_sticky, EDGE_STICKY, "pair of a sticky protein"),
@@ -94,8 +110,16 @@ def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.F
             _add_edges(figure, drawn.places[drawn.ends[which]], colour, name)
     _add_hover(figure, drawn, edges)
     _add_nodes(figure, drawn, proteins)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
+    ink, ground = (LIGHT_INK, DARK_GROUND) if dark else (DARK_INK, LIGHT_GROUND)
+    # A halo, so that a name that a line crosses can be read.
+    halo = ", ".join([f"0 0 2px {ground}"] * 3)
+    figure.update_traces(textfont={"size": 11, "color": ink, "shadow": halo},
+                         selector={"mode": "markers+text"})
+    # Room for names at the border; both axes are stretched: only who lies near whom has a meaning.
+    for update, at, share in ((figure.update_xaxes, drawn.places[:, 0], 0.11),
+                              (figure.update_yaxes, drawn.places[:, 1], 0.06)):
+        room = share * (np.ptp(at) or 1)
+        update(visible=False, range=[at.min() - room, at.max() + room])
     figure.update_layout(
         height=640, margin={"l": 0, "r": 0, "t": 36, "b": 0}, hovermode="closest", dragmode="pan",
         plot_bgcolor="rgba(0,0,0,0)", legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
@@ -104,12 +128,15 @@ def network(drawn: Network, edges: pd.DataFrame, proteins: pd.DataFrame) -> go.F
 
 
 def _add_edges(figure: go.Figure, lines: np.ndarray, colour: str, name: str) -> None:
-    """All lines as one path with gaps: a browser draws 2,000 of these at once, not one by one."""
+    """All lines as one path with gaps: a browser draws 2,000 of these at once, not one by one.
+
+    Not by WebGL, which Plotly puts on top of the nodes.
+    """
     path = np.full((len(lines), 3, 2), np.nan)
     path[:, :2] = lines
     x, y = path.reshape(-1, 2).T
-    figure.add_scattergl(x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1.2},
-                         hoverinfo="skip")
+    figure.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1.2},
+                       hoverinfo="skip")
 
 
 def _add_hover(figure: go.Figure, drawn: Network, edges: pd.DataFrame) -> None:
@@ -134,14 +161,19 @@ def _add_nodes(figure: go.Figure, drawn: Network, proteins: pd.DataFrame) -> Non
         figure.add_scatter(
             x=drawn.places[at, 0], y=drawn.places[at, 1], mode="markers+text", name=kind,
             marker={"symbol": symbol, "color": colour, "opacity": 1,
-                    "size": 8 + 3 * np.sqrt(np.minimum(drawn.degree[at], LARGEST)),
+                    "size": _size(drawn.degree[at]),
                     "line": {"width": 1, "color": "rgba(255,255,255,0.8)"}},
-            text=[picture_text(short_name(drawn.names[i]), limit=18) if named else ""
+            text=[picture_text(short_name(drawn.names[i]), limit=LONGEST_NAME) if named else ""
                   for i, named in zip(at, drawn.is_named[at], strict=True)],
-            textposition="top center", textfont={"size": 11},
+            textposition=[side or "top center" for side in drawn.sides[at]],
             hovertext=[_node_words(drawn.names[i], drawn.degree[i], about.iloc[i]) for i in at],
             hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
+
+
+def _size(degree: np.ndarray) -> np.ndarray:
+    """Diameters of nodes in pixels."""
+    return 8 + 3 * np.sqrt(np.minimum(degree, LARGEST))
 
 
 def short_name(name: str) -> str:

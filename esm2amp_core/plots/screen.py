@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from esm2amp_core.figures.screen_labels import SIDES
 from esm2amp_core.figures.screen_network import Network, short_name
 from esm2amp_core.figures.screen_numbers import find_baits, score_bars
 from esm2amp_core.plots.paper import (
@@ -84,7 +85,7 @@ def background(
 @on_paper
 def network(drawn: Network, *, width_mm: float = DOUBLE_MM) -> Figure:
     """Hits as lines between proteins; those of sticky proteins are faint."""
-    figure = new_figure(width_mm, 0.75 * width_mm)
+    figure = new_figure(width_mm, 0.65 * width_mm)
     axes = figure.subplots()
     for which, colour in ((drawn.touches_sticky, MUTED), (~drawn.touches_sticky, SOFT)):
         axes.add_collection(LineCollection(drawn.places[drawn.ends[which]], colors=colour, linewidths=0.4))
@@ -97,9 +98,11 @@ def network(drawn: Network, *, width_mm: float = DOUBLE_MM) -> Figure:
             axes.scatter(*drawn.places[which].T, size, colour, marker=marker, linewidths=0.3,
                          edgecolors="white", zorder=2, label=name)
     for i in np.flatnonzero(drawn.is_named):
-        axes.annotate(plain(short_name(drawn.names[i])), drawn.places[i], (0, 3), textcoords="offset points",
-                      ha="center", fontsize=4.5)
-    axes.set_aspect("equal", adjustable="datalim")
+        right, up = SIDES[drawn.sides[i]]
+        axes.annotate(plain(short_name(drawn.names[i])), drawn.places[i], (4 * right, 3.5 * up),
+                      textcoords="offset points", fontsize=4.5, ha=("center", "left", "right")[right],
+                      va=("center", "bottom", "top")[up])
+    axes.margins(0.08)
     axes.axis("off")
     figure.legend(loc="outside upper right", ncols=3)
     return figure

@@ -9,7 +9,7 @@ import streamlit as st
 
 from esm2amp_core.figures.screen_background import MOST_POINTS, RANK, SPREAD, background_plot
 from esm2amp_core.figures.screen_histogram import screen_histogram
-from esm2amp_core.figures.screen_network import network
+from esm2amp_core.figures.screen_network import Network, network
 from esm2amp_core.jobs import Job
 from esm2amp_core.screen_files import VIEW_EDGES, ScreenFolder
 from pages.components.explain_drawings import drawings
@@ -67,12 +67,22 @@ def show_network(job: Job, screen: ScreenFolder) -> None:
     n_edges = (most if most == 1 else
                how_many.slider("Pairs shown", 1, most, first, key=f"screen-edges-{rank}"))
     drawn, edges = network_of(screen, n_edges, rank), screen.edges(n_edges, by=rank)
-    st.plotly_chart(network(drawn, edges, screen.proteins), key="screen-network", config=MOVING,
+    dark = st.context.theme.type == "dark"
+    st.plotly_chart(network(drawn, edges, screen.proteins, dark=dark), key="screen-network", config=MOVING,
                     alt="Network of the best pairs")
     files_row(job, "network_hits", lambda: edges, on_paper("network", drawn),
               f"{called_words(screen, edges, 'pair shown', 'pairs shown')} {_symbol_words(screen)} "
-              "Drag to move, scroll to zoom, point at a node or at the middle of a line. For Cytoscape, take "
-              "GraphML or TSV under “Files and settings”.")
+              f"{_hidden_words(drawn)}Drag to move, scroll to zoom, point at a node or at the middle of a "
+              "line. For Cytoscape, take GraphML or TSV under “Files and settings”: they hold all "
+              f"{count(len(screen.hits), 'best pair')}, not only those shown.")
+
+
+def _hidden_words(drawn: Network) -> str:
+    n_hidden = int((~drawn.is_named).sum())
+    if not n_hidden:
+        return ""
+    are = "is" if n_hidden == 1 else "are"
+    return f"{count(n_hidden, 'name')} of {len(drawn.names):,} {are} not written, for want of room. "
 
 
 def _symbol_words(screen: ScreenFolder) -> str:
