@@ -12,7 +12,9 @@ from page_visits import sound, visit, words
 from esm2amp_core.explain import running
 from esm2amp_core.explain.agreement import measure_agreement
 from esm2amp_core.explanation_report.reading import read_test
+from esm2amp_core.explanation_tests.controls import Controls
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
+from esm2amp_core.explanation_tests.p_values import empirical_p
 from esm2amp_core.explanation_tests.randomisation import Randomisation
 from pages.components.explain_downloads import zipped
 
@@ -67,6 +69,19 @@ def test_a_method_whose_magnitudes_outlive_the_weights_says_so(workspace):
     np.savez_compressed(folder.folder / "randomisation.npz", **made.to_arrays())
     told = words(trust_tab(job=job_id))
     assert "rank correlation 0.10), as it should be" in told and "stay alike (0.80)" in told
+
+
+@pytest.mark.parametrize(("decoys", "told"), [
+    ([3.0, 4.0], "the pair is lower than all 50 decoys"), ([-9.0, -8.0], "the pair stands out"),
+    ([-9.0, 9.0], "the pair does not stand out")])  # fmt: skip
+def test_a_pair_that_stands_out_downwards_is_told_as_that(workspace, decoys, told):
+    job_id = explained(workspace, [1])
+    null = np.resize(np.array(decoys), (1, 50))
+    test = Controls(("shuffled_a",), ("A.segment0",), (), 1.0, 0.7, null, 1 / (1 + np.exp(-null)),
+                    empirical_p(np.array([1.0]), null)[:, 0], np.zeros((0, 1)), np.zeros((0, 1, 0)),
+                    np.zeros((0, 1, 1)))
+    np.savez_compressed(folder_of(workspace, job_id).folder / "controls.npz", **test.to_arrays())
+    assert f"; {told}." in words(trust_tab(job=job_id))
 
 
 def test_a_pair_that_was_not_tested_is_shown_with_the_tests_of_the_others(workspace, monkeypatch):

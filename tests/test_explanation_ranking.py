@@ -5,7 +5,7 @@ import pytest
 
 from esm2amp_core.explanations import Axis, Explanation
 from esm2amp_core.figures.explanation_pair import MUTED, MUTED_SIZES, PairTokens
-from esm2amp_core.figures.explanation_ranking import leaders_of, places_of, shares_of
+from esm2amp_core.figures.explanation_ranking import leaders_of, others_as_often, places_of, shares_of
 from esm2amp_core.figures.explanation_track import sequence_track
 
 TOKENS = tuple(f"{side}.segment{i}" for side in "AB" for i in range(10))
@@ -44,6 +44,16 @@ def test_as_many_votes_are_told_apart_by_size_whatever_the_position():
 def test_more_votes_come_before_larger_values():
     found = leaders_of([says(A0=9, B5=1), says("token_shapley", A1=9, B5=1)], TOKENS, 3)
     assert found[0] == (("B.segment5",), 2)
+
+
+def test_tokens_that_as_many_methods_name_are_counted_where_the_headline_has_no_room():
+    parts = [says(A0=3, A1=2, A2=1), says("token_shapley", A0=3, B6=2, B7=1)]
+    found = leaders_of(parts, TOKENS, 3)
+    assert found == [(("A.segment0",), 2), (("A.segment1", "B.segment6"), 1)]
+    assert others_as_often(parts, found, 3) == 2  # A.segment2 and B.segment7
+    alone = says(A0=3, A1=2, A2=1)
+    assert others_as_often([alone], leaders_of([alone], TOKENS, 3), 3) == 0
+    assert others_as_often([says()], [], 3) == 0
 
 
 def test_equal_tokens_stand_together_also_beyond_the_count():

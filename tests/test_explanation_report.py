@@ -28,7 +28,7 @@ from esm2amp_core.explanation_report import figure_files
 from esm2amp_core.explanation_report.figure_files import write_figures
 from esm2amp_core.explanation_report.pictures import figures_of_pair
 from esm2amp_core.explanation_report.report import pair_report, write_report
-from esm2amp_core.explanation_report.words import interval
+from esm2amp_core.explanation_report.words import interval, settings_asked, settings_words
 from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.controls import Controls
 from esm2amp_core.explanation_tests.faithfulness import Faithfulness
@@ -302,6 +302,13 @@ def test_figures_of_many_pairs_are_means_and_the_first_pairs(several, monkeypatc
     assert {"attention_means.svg", "attention_heatmap_all.svg", "integrated_gradients_swarm.svg"} < inside
     assert {name for name in inside if not name.endswith(".svg")} == {f"row_{row}" for row in rows[:2]}
     assert stages[-1] == ("Drawing figures", 2, 2)
+
+
+def test_settings_say_how_many_coalitions_were_taken_and_which_numbers_were_left_to_the_methods():
+    assert settings_words({"coalitions": 1_048_576, "exact": True}) == "coalitions all 1,048,576"
+    assert settings_words({"coalitions": 4096, "exact": False}) == "coalitions 4096, exact False"
+    assert settings_asked({"coalitions": 0, "random_orders": 40, "seed": 0}) == {
+        "coalitions": "automatic", "random_orders": 40, "seed": 0}  # fmt: skip
 
 
 def test_a_report_prints_no_code_and_no_empty_interval(one):

@@ -134,6 +134,26 @@ def test_a_waterfall_names_residues_and_ends_at_the_output():
     assert_allclose([starts[0], starts[-1] + sizes[-1]], [0.5, 0.5 + values.sum()])
 
 
+def test_a_waterfall_tells_the_models_own_output_and_what_the_values_fall_short_of_it():
+    values = np.zeros(20)
+    values[3] = 1.5
+    written = " ".join(texts(waterfall(values, 0.5, pair(), unit="logit", output=2.02)))
+    assert "to 2.02 (this pair)" in written and "+0.02 of it is not accounted for" in written
+    assert "accounted" not in " ".join(texts(waterfall(values, 0.5, pair(), unit="logit", output=2.0)))
+
+
+def test_the_method_stands_beside_the_colours_of_a_chain_whole():
+    longest = max((about.title for about in METHODS.values()), key=len)
+    for residues in (None, {"A": numbers(393), "B": numbers(91)}):
+        figure = sequence_tracks(numbers(20), pair(), unit="attention weight", signed=True, method=longest,
+                                 residues=residues)
+        to_png(figure)
+        (label,) = [axes.get_ylabel() for axes in figure.axes if longest in axes.get_ylabel()]
+        found, whole = figure.get_tightbbox(), figure.get_size_inches()
+        assert label.endswith("attention weight")
+        assert min(found.p0) >= 0 and (found.p1 <= whole).all()
+
+
 def test_signed_colours_are_centred_on_zero_and_missing_values_are_grey():
     colours, norm = scale(np.array([-1.0, 4.0, np.nan]), signed=True)
     assert (norm.vmin, norm.vmax) == (-4, 4)

@@ -76,7 +76,7 @@ def test_it_writes_what_can_be_worked_out_by_hand(esm2amp):
     assert summary["classes"] == {"all": 3, "positive": 2, "negative": 1}
     assert summary["annotations"]["proteins_unknown"] == ["P3"]
     assert summary["inputs"]["importances"]["file"] == "attention.csv"
-    assert "'P3'" in err and "reaches behind its 95 residues" in err
+    assert "'P3'" in err and "reaches beyond its 95 residues" in err
     issues = pd.read_csv("out/annotation_issues.csv")
     assert issues["value"].tolist() == ["Domain 50-200"] and issues["remedy"].notna().all()
 

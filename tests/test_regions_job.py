@@ -103,7 +103,7 @@ def test_what_was_written_is_read_as_it_was(workspace, explained):
     assert len(found.coverage) == 4 * 2 * 3 and found.coverage["importance"].dtype == float
     assert set(found.pairs["row"]) == {1, 2, 3, 4}
     problems = "\n".join(found.issues["problem"])
-    assert "reaches behind its 92 residues" in problems and "before its start" in problems
+    assert "reaches beyond its 92 residues" in problems and "before its start" in problems
     assert found.issues["row"].dropna().tolist() == [4]
     assert workspace.jobs.get(job.id).kind == KIND
 

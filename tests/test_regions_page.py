@@ -275,10 +275,13 @@ def test_a_single_pair_comes_first(workspace):
 
 
 def test_problems_of_the_annotations_are_listed(workspace, explained):
-    app = at(compare(workspace, explained), "Annotations")
+    job = compare(workspace, explained)
+    app = at(job, "Annotations")
     (issues,) = [table.value for table in app.dataframe if "problem" in table.value]
+    assert not issues["row"].isna().any() and "–" in set(issues["row"])
+    assert f"{len(issues)} notes on rows of the annotations that were left out or cut" in words(at(job))
     assert issues["problem"].str.contains("before its start").any()
-    assert issues["problem"].str.contains("reaches behind").any()
+    assert issues["problem"].str.contains("reaches beyond").any()
 
 
 def test_other_types_make_another_comparison(workspace, explained):

@@ -39,7 +39,7 @@ def check_fit(annotations: Annotations, lengths: Mapping[str, int]) -> list[Issu
                 inside = (f"the residues up to {length:,} count" if region.start <= length
                           else "nothing of it counts")
                 value = f"{region.type} {region.start}-{region.end}"
-                problem = f"{value} of {quoted(protein)} reaches behind its {length:,} residues: {inside}."
+                problem = f"{value} of {quoted(protein)} reaches beyond its {length:,} residues: {inside}."
                 issues.append(Issue(None, value, problem, _OTHER_SEQUENCE, Severity.WARNING))
     return issues
 

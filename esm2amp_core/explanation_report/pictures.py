@@ -64,14 +64,16 @@ def figures_of_method(part: Explanation, pair: PairTokens) -> dict[str, Figure]:
             found[ROLLOUT] = attention_heatmap(token_matrix(part, ROLLOUT), pair, title="Rollout")
     values, signed = token_values(part)
     if is_additive(part):
-        found["waterfall"] = waterfall(values, float(part.base_values[0]), pair, unit=unit)
+        found["waterfall"] = waterfall(values, float(part.base_values[0]), pair, unit=unit,
+                                       output=float(part.outputs[0]))
     if has_interactions(part):
         found["interactions"] = interaction_map(part.arrays["interactions"][0], pair, unit=unit,
                                                 title="Interaction of two segments")  # fmt: skip
     residues = {side: residue_values(part, side) for side in "AB"}
     known = all(array is not None for array in residues.values())
-    found["track"] = sequence_tracks(values, pair, unit=unit, signed=signed,
-                                     residues=residues if known else None, width_mm=DOUBLE_MM)  # fmt: skip
+    found["track"] = sequence_tracks(
+        values, pair, unit=unit, signed=signed, method=METHODS[part.method].title,
+        residues=residues if known else None, width_mm=DOUBLE_MM)  # fmt: skip
     return found
 
 

@@ -185,7 +185,7 @@ def job_report(folder: ExplanationFolder, proteins: Mapping[str, Protein]) -> by
         warning = NO_BETTER_ON_AVERAGE if method in muted else ""
         sections.append(_section_of_averages(folder.explanation(method), folder, warning))
     left_out = folder.summary["left_out"]
-    verdict = [f"{len(folder.pairs):,} pairs: {', '.join(counts)}.",
+    verdict = [f"{len(folder.pairs):,} pair{'' if len(folder.pairs) == 1 else 's'}: {', '.join(counts)}.",
                "Means over pairs tell what the model looks at in general, not why one pair got its score."]
     if left_out:
         verdict.append(f"{len(left_out):,} row{'' if len(left_out) == 1 else 's'} could not be explained.")

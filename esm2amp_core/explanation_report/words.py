@@ -28,6 +28,8 @@ CHECKS = {
     "standard_error": ("Standard error", "How much the sampled values may be off."),
 }  # fmt: skip
 """Title and meaning of what methods check of themselves."""
+LEFT_TO_METHODS = ("coalitions", "random_orders")
+"""Settings that are 0 where each method takes as many as it can afford; its own settings tell how many."""
 SIGNED_AGREEMENT = ("The second table also asks whether segments speak for the interaction or against it; "
                     "methods without signs have dashes there.")
 
@@ -74,7 +76,8 @@ def signed_number(value: float, *, signed: bool) -> str:
 
 def provenance(summary: dict[str, Any]) -> dict[str, str]:
     """Where the numbers come from, by what it is."""
-    model, settings = precision_in_words(summary["model"]), summary["settings"]
+    model = precision_in_words(summary["model"])
+    settings = settings_asked(summary["settings"])
     facts = {
         "Explained": summary["created"],
         "Model": f"{model['name']} ({model['architecture']})",
@@ -91,8 +94,17 @@ def provenance(summary: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items()}
 
 
+def settings_asked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an explanation; where 0 leaves a number to each method, that word."""
+    return {name: "automatic" if name in LEFT_TO_METHODS and value == 0 else value
+            for name, value in settings.items()}
+
+
 def settings_words(settings: dict[str, Any]) -> str:
     """Settings of a method in one line."""
+    if settings.get("exact") and "coalitions" in settings:
+        settings = {name: value for name, value in settings.items() if name != "exact"} | {
+            "coalitions": f"all {settings['coalitions']:,}"}  # fmt: skip
     return _listed(settings)
 
 

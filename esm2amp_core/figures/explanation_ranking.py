@@ -59,8 +59,7 @@ def leaders_of(parts: Sequence[Explanation], tokens: Sequence[str], count: int =
         Of tokens; more where the last ones are equal.
     """
     shares = np.array([shares_of(part) for part in parts])
-    first = np.array([places_of(part) <= count for part in parts]) & (shares > 0)
-    votes, share = first.sum(axis=0), shares.mean(axis=0)
+    votes, share = _votes(parts, count), shares.mean(axis=0)
     found: list[Leaders] = []
     last = np.inf
     for i in np.lexsort((-share, -votes)):
@@ -72,3 +71,14 @@ def leaders_of(parts: Sequence[Explanation], tokens: Sequence[str], count: int =
             found.append(Leaders((tokens[i],), int(votes[i])))
             last = share[i]
     return found
+
+
+def others_as_often(parts: Sequence[Explanation], leaders: Sequence[Leaders], count: int = 3) -> int:
+    """Tokens beside the leaders that as many methods have among their first as the last leader."""
+    named = sum(len(one.tokens) for one in leaders if one.votes == leaders[-1].votes)
+    return int((_votes(parts, count) == leaders[-1].votes).sum()) - named if leaders else 0
+
+
+def _votes(parts: Sequence[Explanation], count: int) -> np.ndarray:
+    """How many methods have each token among their first: shape=(2T,)."""
+    return np.array([(places_of(part) <= count) & (shares_of(part) > 0) for part in parts]).sum(axis=0)

@@ -42,7 +42,8 @@ def hit_rate_bars(
         `SEGMENT` or `RESIDUE`.
     """
     rows = _rows(names)
-    titles = [f"{class_title(panel.name)}<br><sup>{panel.n_pairs:,} pairs</sup>" for panel in panels]
+    titles = [f"{class_title(panel.name)}<br><sup>{panel.n_pairs:,} {_pairs(panel.n_pairs)}</sup>"
+              for panel in panels]
     figure = make_subplots(1, len(panels), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.02)
     for column, panel in enumerate(panels, start=1):
         for name, values, colour in (("top", panel.top, TOP_COLOUR), ("low", panel.low, LOW_COLOUR)):
@@ -155,3 +156,7 @@ def _words(line, title: str) -> str:
              interval_words(line.difference_low, line.difference_high),
              f"p {p_words(line.p_value)}, corrected {p_words(line.q_value)}")
     return "<br>".join(filter(None, lines))
+
+
+def _pairs(count: int) -> str:
+    return "pair" if count == 1 else "pairs"

@@ -58,8 +58,8 @@ def token_bars(methods: Sequence[Bars], pair: PairTokens, *, width_mm: float = S
 
 @on_paper
 def waterfall(
-    values: np.ndarray, base: float, pair: PairTokens, *, unit: str, top: int = STEPS,
-    width_mm: float = SINGLE_MM,
+    values: np.ndarray, base: float, pair: PairTokens, *, unit: str, output: float | None = None,
+    top: int = STEPS, width_mm: float = SINGLE_MM,
 ) -> Figure:  # fmt: skip
     """From the base value, on top, to the output, at the bottom.
 
@@ -69,17 +69,22 @@ def waterfall(
     base : float
         The output without them.
     pair : PairTokens
-    top : int
-        Tokens that have a bar of their own.
     unit : str
         What the values are measured in.
+    output : float, optional
+        What the model says; the values may fall short of it. Without it, where they end.
+    top : int
+        Tokens that have a bar of their own.
     width_mm : float
     """
     steps = count_steps(values, pair.tokens, base, most=top)
     words = dict(zip(pair.tokens, with_residues(pair), strict=True))
     names = [words.get(token, label) for token, label in zip(steps.tokens, steps.labels, strict=True)]
     ends = steps.starts + steps.values
-    figure = new_figure(width_mm, 17 + 5 * len(names))
+    output = ends[-1] if output is None else output
+    gap = "" if number_text(output) == number_text(ends[-1]) else (
+        f"\n{number_text(output - ends[-1], '+.2g')} of it is not accounted for")  # fmt: skip
+    figure = new_figure(width_mm, (20 if gap else 17) + 5 * len(names))
     axes = figure.subplots()
     places = np.arange(len(names))
     colours = np.where(steps.values >= 0, FOR, AGAINST)
@@ -92,8 +97,8 @@ def waterfall(
                       textcoords="offset points",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})
     axes.axvline(base, color=SOFT, linewidth=0.6, linestyle=(0, (3, 2)))
-    axes.axvline(ends[-1], color=SOFT, linewidth=0.6)
-    low, high = min(*steps.starts, *ends), max(*steps.starts, *ends)
+    axes.axvline(output, color=SOFT, linewidth=0.6)
+    low, high = min(*steps.starts, *ends, output), max(*steps.starts, *ends, output)
     axes.set_xlim(low - 0.06 * span, high + 0.2 * span)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_yticks(places, names)
@@ -103,7 +108,7 @@ def waterfall(
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(unit)
     figure.suptitle(
-        f"from {number_text(base)} (baseline, dashed) to {number_text(ends[-1])} ({pair.output_words})",
+        f"from {number_text(base)} (baseline, dashed) to {number_text(output)} ({pair.output_words}){gap}",
         x=0.01, ha="left", fontsize=POINTS,
     )  # fmt: skip
     return figure

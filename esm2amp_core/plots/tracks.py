@@ -29,7 +29,7 @@ from esm2amp_core.plots.paper import (
 
 @on_paper
 def sequence_tracks(
-    values: np.ndarray, pair: PairTokens, *, unit: str, signed: bool, title: str = "",
+    values: np.ndarray, pair: PairTokens, *, unit: str, signed: bool, method: str = "", title: str = "",
     residues: Mapping[str, np.ndarray] | None = None, width_mm: float = DOUBLE_MM,
 ) -> Figure:  # fmt: skip
     """Each chain from its first to its last residue, its segments coloured by importance.
@@ -43,6 +43,8 @@ def sequence_tracks(
         With the lengths of both chains.
     unit : str
     signed : bool
+    method : str
+        Title of what gave the values; stands beside the colours.
     title : str
     residues : mapping of str to ndarray, shape=(L,), optional
         For ``A`` and ``B`` one value per residue, drawn above the chain.
@@ -60,7 +62,7 @@ def sequence_tracks(
         heading = f"{side}: {plain(pair.names[i], _letters(width_mm))}, {pair.lengths[i]:,} residues"
         panels[rows * i].set_title(heading)
     panels[-1].set_xlabel("residue")
-    colour_bar(figure, list(panels), scaled, unit)
+    colour_bar(figure, list(panels), scaled, f"{method}\n{unit}" if method else unit)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=7, fontweight="bold")
     figure.align_ylabels(panels)

@@ -30,7 +30,7 @@ from esm2amp_core.report_words import (
     verdict,
 )
 from esm2amp_core.reports import PREVALENCES, REPORT, REPORT_PAGE, TABLES, Interval, Report, read_report
-from pages.components.text import literal
+from pages.components.text import count, literal
 
 CHARTS = {"roc": roc_curve, "precision_recall": precision_recall_curve, "reliability": reliability_diagram}
 HEADLINES = ("auroc", "aupr", "mcc", "accuracy", "ece")
@@ -113,7 +113,8 @@ def _prevalence(report: Report) -> None:
     rows = []
     for point in report.operating_points:
         rows.append((point_words(point), f"{100 * point.recall.value:.1f} %",
-                     f"{100 * point.false_positive_rate.value:.1f} % ({point.false_positives:,} pairs)",
+                     f"{100 * point.false_positive_rate.value:.1f} % "
+                     f"({count(point.false_positives, 'pair')})",
                      *(_percent(point.precision[share]) for share in PREVALENCES)))
     header = ("Called from", "Recall", "False alarms", *(f"Precision at {share}" for share in PREVALENCES))
     _table(header, rows, "Precision where interactions are rare")

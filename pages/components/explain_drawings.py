@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esm2amp_core.explanations import Explanation
+from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.figures import explanation_parts as parts_of
 from esm2amp_core.figures.explanation_pair import PairTokens
 from pages.components.explain_reading import View
@@ -42,7 +42,7 @@ def tracks(view: View, method: str, note: str = "") -> Figure:
     residues = next(({side: parts_of.residue_values(part, side) for side in "AB"}
                      for part in view.parts.values() if parts_of.has_residues(part)), None)
     return sequence_tracks(values, view.pair, unit=parts_of.unit_of(method), signed=signed, residues=residues,
-                           title=note, width_mm=DOUBLE_MM)
+                           method=METHODS[method].title, title=note, width_mm=DOUBLE_MM)
 
 
 def bars(panels: Sequence[parts_of.Bars], pair: PairTokens) -> Figure:
@@ -70,7 +70,8 @@ def steps(part: Explanation, pair: PairTokens) -> Figure:
     """From the base value to the score."""
     from esm2amp_core.plots.bars import waterfall
 
-    return waterfall(part.value[0], float(part.base_values[0]), pair, unit=parts_of.unit_of(part.method))
+    return waterfall(part.value[0], float(part.base_values[0]), pair, unit=parts_of.unit_of(part.method),
+                     output=float(part.outputs[0]))
 
 
 def swarm(values: np.ndarray, pair: PairTokens, method: str, called: np.ndarray) -> Figure:

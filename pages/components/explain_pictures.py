@@ -73,12 +73,14 @@ def show_tracks(view: View, unfaithful: set[str]) -> None:
                            muted_residues=by_residue is not None and by_residue.method in unfaithful),
             key=f"track-{side}", alt=f"Protein {side}: its ten segments, coloured by their importance",
         )  # fmt: skip
-    below = "" if by_residue is None else " The curve and the colour behind the letters: residue by residue."
+    below = ("It has one colour, since this explanation does not go down to residues."
+             if by_residue is None else "The curve and the colour behind the letters: residue by residue.")
     colours = TOLD_APART if signed else "The stronger the blue, the more a segment matters. "
     if method in unfaithful:
         colours = "The stronger the grey, the larger the value. "
-    words = (f"The numbered blocks are the ten segments of each protein. {colours}Drag over a stretch to "
-             f"zoom in until the letters show; double-click to see all again.{below}")  # fmt: skip
+    words = (f"The numbered blocks are the ten segments of each protein. {colours}The band below them holds "
+             "the residues: drag over a stretch to zoom in until their letters show; the house above shows "
+             f"all again. {below}")  # fmt: skip
     shown = {method} if by_residue is None else {method, by_residue.method}
     doubted = _doubt([name for name in view.parts if name in shown & unfaithful])
     table = ((lambda: frames.residue_table(by_residue, view.pair, view.sequences)) if by_residue

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
+from esm2amp_core.explanation_report.words import settings_asked
 from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_downloads import show_all_files
@@ -27,7 +28,7 @@ def show_provenance(workspace: Workspace, view: View) -> None:
              "Baseline": summary.get("baseline", ""),
              **{f"Model, {name}": value
                 for name, value in flatten(precision_in_words(summary["model"])).items()},
-             **flatten(summary["settings"]), **flatten(summary["versions"], "version of ")}
+             **flatten(settings_asked(summary["settings"])), **flatten(summary["versions"], "version of ")}
     st.markdown("**How it was made**")
     _table(("What", "Value"), ((name, str(value)) for name, value in facts.items()), "Provenance")
     if left_out := summary["left_out"]:

@@ -9,7 +9,7 @@ import streamlit as st
 from esm2amp_core.explanations import METHODS
 from esm2amp_core.figures import explanation_parts as parts_of
 from esm2amp_core.figures.explanation_pair import residue_words
-from esm2amp_core.figures.explanation_ranking import leaders_of
+from esm2amp_core.figures.explanation_ranking import leaders_of, others_as_often
 from esm2amp_core.workspace import Workspace
 from pages.components.explain_pictures import (
     show_bars,
@@ -84,9 +84,12 @@ def _first_words(view: View, unfaithful: set[str]) -> str:
         named = ", ".join(_equals(view, one.tokens) for one in leaders)
         return (f"**Most important to the model**, by the length of the bars of "
                 f"{METHODS[trusted[0].method].title}: {named}.")
-    named = ", ".join(f"{_equals(view, one.tokens)}: {one.votes} of {len(trusted)}" for one in leaders)
-    return (f"**Most often among the {FIRST} longest bars**, in how many of the "
-            f"{count(len(trusted), 'method')}: {named}.")
+    named = ", ".join(f"{_equals(view, one.tokens)} in {one.votes} of {len(trusted)}" for one in leaders)
+    others = others_as_often(trusted, leaders, FIRST)
+    last = f"in {leaders[-1].votes} of {len(trusted)}"
+    more = f"; {count(others, 'other segment')} {last} too" if others else ""
+    return (f"**Most important to the model**, among the {FIRST} longest bars of how many of the "
+            f"{len(trusted)} methods: {named}{more}.")
 
 
 def _equals(view: View, tokens: tuple[str, ...]) -> str:

@@ -37,7 +37,8 @@ def clickable_chart(figure: go.Figure, *, key: str, alt: str) -> None:
     """A picture whose marks choose the tokens they stand for."""
     st.plotly_chart(
         figure, key=key, alt=alt, on_select=partial(_clicked, key), selection_mode="points",
-        config={"displaylogo": False, "showTips": False,
+        # The second click of a double-click would choose what lies there once all is seen again.
+        config={"displaylogo": False, "showTips": False, "doubleClick": False,
                 "modeBarButtons": [["zoomIn2d", "zoomOut2d", "resetScale2d"]],
                 "displayModeBar": figure.layout.dragmode == "zoom"},
     )  # fmt: skip

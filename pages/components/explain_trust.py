@@ -14,6 +14,7 @@ from esm2amp_core.explanation_tests.agreement import Agreement
 from esm2amp_core.explanation_tests.arrays import Arrays
 from esm2amp_core.explanation_tests.controls import CONTROLS, Controls
 from esm2amp_core.explanation_tests.faithfulness import CURVES, SIGNIFICANT, Faithfulness
+from esm2amp_core.explanation_tests.p_values import empirical_p
 from esm2amp_core.explanation_tests.randomisation import ALIKE, Randomisation
 from esm2amp_core.explanations import METHODS, RESIDUES
 from esm2amp_core.figures.explanation_heatmap import named_heatmap
@@ -115,6 +116,9 @@ def _controls(view: View, test: Controls) -> None:
     for title, null, p in zip(titles, test.null_logits, test.p_values, strict=True):
         reached = int((null >= test.logit).sum())
         tail = "the pair stands out" if p <= SIGNIFICANT else "the pair does not stand out"
+        if empirical_p(-np.array([test.logit]), -null)[0] <= SIGNIFICANT:
+            lower = int((null > test.logit).sum())
+            tail = f"the pair is lower than {'all' if lower == n else f'{lower} of the'} {n} decoys"
         said.append(f"- **{title}**: {reached} of {count(n, 'decoy')} score at least as high "
                     f"(p = {p:.2g}); {tail}.")
     st.markdown("\n".join(said))

@@ -10,7 +10,7 @@ from esm2amp_core.region_files import RegionFolder
 from esm2amp_core.workspace import Workspace
 from pages.components.file_row import files_row
 from pages.components.navigation import REGIONS, open_job
-from pages.components.text import count, literal
+from pages.components.text import TALL_ROW, count, literal
 
 MOST_NAMED = 200
 
@@ -33,8 +33,13 @@ def show_annotations(workspace: Workspace, job: Job, folder: RegionFolder) -> No
         st.markdown("Every row could be read, and all regions lie within their proteins.")
     else:
         st.markdown(f"{count(len(folder.issues), 'note')}. A row that cannot be read is left out; of a "
-                    "region that reaches behind its protein's end, the part inside counts.")
-        st.dataframe(folder.issues.drop(columns="severity"), hide_index=True, key="issues")
+                    "region that reaches beyond its protein's end, the part inside counts.")
+        shown = folder.issues.drop(columns="severity")
+        shown["row"] = [f"{row:,}" if row == row else "–" for row in shown["row"].astype(float)]
+        wide = st.column_config.TextColumn(width="large")
+        st.dataframe(shown, hide_index=True, key="issues", row_height=TALL_ROW,
+                     column_config={"row": st.column_config.TextColumn(width="small"),
+                                    "problem": wide, "remedy": wide})  # fmt: skip
         files_row(job, "annotation_issues", lambda: folder.issues,
                   words="Rows count from 1 below the header.")
     st.subheader("Regions of these proteins", anchor=False)

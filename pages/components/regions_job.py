@@ -10,6 +10,7 @@ import streamlit as st
 from esm2amp_core.figures import region_charts
 from esm2amp_core.figures.region_numbers import (
     CLASSES,
+    class_title,
     comparisons,
     drawn_types,
     hit_panels,
@@ -17,7 +18,7 @@ from esm2amp_core.figures.region_numbers import (
     with_all,
 )
 from esm2amp_core.jobs import Job
-from esm2amp_core.region_files import EVERY, LOW, TOP, RegionFolder
+from esm2amp_core.region_files import LOW, TOP, RegionFolder
 from pages.components.explain_drawings import drawings
 from pages.components.file_row import files_row
 
@@ -64,8 +65,7 @@ def show_hit_rates(job: Job, folder: RegionFolder) -> None:
     counted = ("A pair counts if the mean coverage of its chosen residues reaches the threshold."
                if folder.is_by_residue else
                f"A pair counts if any of its {k} segments reaches the threshold, as in the paper.")
-    classes = [f"{name}: {CLASSES[name].partition(': ')[2] or CLASSES[name]}" for name, *_ in panels
-               if name != EVERY]
+    classes = [CLASSES[name] for name, *_ in panels if class_title(name) == name]  # the others are words
     words = (f"{counted} ALL: any of the types. A blue bar longer than the orange one says that top {unit}s "
              "lie on regions more often than low ones; whether that is more than chance, "
              f"“{MORE_THAN_CHANCE}” tells. "

@@ -112,7 +112,7 @@ def _show_tracks(job: Job, folder: RegionFolder, view: PairView, own: pd.DataFra
         f"Above, the ten segments of each protein, coloured by {method}: "
         f"{_colour_words(values, view, signed)} Below, its annotated regions, a row per type; point at one "
         f"for its note, its residues and its evidence.{frames} Drag over a stretch to zoom in until the "
-        "letters show; double-click to see all again. Click a segment to shade it here and in 3D."
+        "letters show; the house above shows all again. Click a segment to shade it here and in 3D."
         f"{fewer}",
     )  # fmt: skip
 
@@ -131,8 +131,8 @@ def _colour_words(values: np.ndarray, view: PairView, signed: bool) -> str:
     most = number_text(float(np.nanmax(np.abs(values), initial=0)))
     unit = unit_of(view.part.method)
     if signed:
-        return ("**blue speaks for an interaction, orange against**, white is 0; the strongest colour is "
-                f"{most} ({unit}).")
+        return ("**blue speaks for an interaction, orange against**, colourless is 0; the strongest colour "
+                f"is {most} ({unit}).")
     return f"**the darker, the more it matters**; the strongest colour is {most} ({unit})."
 
 

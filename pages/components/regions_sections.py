@@ -42,6 +42,9 @@ def _explore(workspace: Workspace, job_id: str) -> None:
         if unknown := folder.summary["annotations"]["proteins_unknown"]:
             st.info(f"{len(unknown):,} of {count(folder.summary['n_proteins'], 'protein')} are not in the "
                     "annotations and count as having no region; the tab “Annotations” names them.")
+        if len(folder.issues):
+            st.info(f"{count(len(folder.issues), 'note')} on rows of the annotations that were left out or "
+                    "cut, or are not certain: see the tab “Annotations”.")
         # A link to a pair, or to a segment of one, opens where it can be seen.
         asked = PAIR_BY_PAIR if {ROW, TOKEN} & set(st.query_params) else None
         show_tabs(_sections(workspace, job, folder), key="regions-section", first=asked)
