@@ -19,6 +19,7 @@ _DIRECTED = (("bait", "prey"), ("source", "target"), ("query", "subject"), ("lig
              ("receptor", "ligand"), ("from", "to"), ("protein", "partner"))  # fmt: skip
 _SIDES = {"a": 0, "b": 1, "1": 0, "2": 1}
 _LONGEST_NAME = 60
+_CELLS_READ = 100
 _LIKE_SEQUENCE = re.compile(r"[A-Za-z]{20,}\*?")
 
 
@@ -86,6 +87,18 @@ def _without_names(raw: RawTable, known: Collection[str]) -> ColumnMap | None:
     if like[:4] == [False, True, False, True]:
         return ColumnMap("column 1", "column 3", "column 2", "column 4", has_header=False)
     return None
+
+
+def columns_like_sequences(raw: RawTable, columns: ColumnMap) -> list[str]:
+    """Names of the columns that are not used but hold sequences, as most of their first cells tell."""
+    used = {columns.protein_a, columns.protein_b, columns.sequence_a, columns.sequence_b}
+    found = []
+    for name in raw.frame.columns:
+        cells = [cell for cell in raw.frame[name].head(_CELLS_READ).str.strip() if cell]
+        n_like = sum(bool(_LIKE_SEQUENCE.fullmatch(cell)) for cell in cells)
+        if name not in used and n_like > len(cells) / 2:
+            found.append(name)
+    return found
 
 
 def guess_columns(raw: RawTable) -> ColumnMap:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from esm2amp_core.checks.protein_lookup import Limits
+from esm2amp_core.checks.protein_lookup import ADD_SEQUENCE, Limits
 from esm2amp_core.checks.rows import check_pairs
 from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import Issue, PairError, Severity, quoted
@@ -19,7 +19,8 @@ from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table, unique_names
 
 __all__ = [
-    "PAIR_COLUMNS", "ColumnMap", "Limits", "PairTable", "build_pairs", "read_pairs", "recognise_columns",
+    "ADD_SEQUENCE", "PAIR_COLUMNS", "ColumnMap", "Limits", "PairTable", "build_pairs", "read_pairs",
+    "recognise_columns",
 ]  # fmt: skip
 
 PAIR_COLUMNS = ("row", "protein_a", "protein_b")

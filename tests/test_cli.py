@@ -112,6 +112,19 @@ def test_rows_with_errors_give_exit_code_3_and_the_file(esm2amp):
     assert table["probability"][1] == ""
 
 
+def test_missing_sequences_are_asked_for_only_where_there_are_none(esm2amp):
+    asked = "with --sequences FILE.fasta"
+    assert asked in esm2amp("predict", "pairs.csv", "-o", "out.csv")[2]
+    for rows in ("protein_a,protein_b,sequence_a,sequence_b\nx,y,MKT,MKV\n",
+                 f"bait,prey,baitseq,preyseq\nx,y,{UBIQUITIN},{INSULIN_A}\n"):
+        Path("given.csv").write_text(rows, encoding="utf-8")
+        code, _, err = esm2amp("predict", "given.csv", "-o", "out.csv")
+        assert code == 3 and asked not in err and "No row has" not in err
+    assert "'baitseq' or 'preyseq'" in err and "--columns" in err
+    arguments = ("predict", "given.csv", "-o", "out.csv", "--columns", "bait,prey,baitseq,preyseq")
+    assert esm2amp(*arguments)[0] == 0
+
+
 def test_columns_with_other_names_can_be_mapped(esm2amp):
     text = PAIRS.replace("protein_a,protein_b", "bait molecule,prey")
     Path("pairs.csv").write_text(text, encoding="utf-8")

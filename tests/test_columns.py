@@ -24,6 +24,16 @@ def test_common_headers_are_recognised(header):
     assert table.issues == ()
 
 
+def test_unused_columns_of_sequences_are_named_where_sequences_are_missing():
+    text = f"bait,prey,baitseq,note,preyseq\nx,y,{A},a remark of several words,{B}\nx,z,{A},,{C}*\n"
+    table = pairs(text, fasta="")
+    assert rows_with(table, Severity.ERROR) == {1, 2}
+    for remedy in {issue.remedy for issue in table.issues}:
+        assert "'baitseq' or 'preyseq'" in remedy and "--columns" in remedy and "note" not in remedy
+    mended = pairs(text, fasta="", columns=ColumnMap("bait", "prey", "baitseq", "preyseq"))
+    assert rows_with(mended, Severity.ERROR) == set() and set(mended.proteins) == {"x", "y", "z"}
+
+
 @pytest.mark.parametrize("header", ["protein_b,protein_a", "Protein2,Protein1"])
 def test_the_order_of_columns_does_not_matter(header):
     assert pairs(f"{header}\nP1,P2\n").frame[["protein_a", "protein_b"]].values.tolist() == [["P2", "P1"]]

@@ -91,6 +91,19 @@ def test_names_that_differ_little_are_suggested(written, meant):
     assert f"Did you mean '{meant}'" in errors_of(pairs(f"id1,id2\n{written},P2\n"), 1)
 
 
+@pytest.mark.parametrize("written", ["P04637-2", "p04637-12", "UniProtKB:P04637-2", "sp|P04637-2|P53_HUMAN"])
+def test_an_isoform_is_not_taken_for_the_canonical_sequence(written):
+    told = errors_of(pairs(f"id1,id2\n{written},P2\n", fasta=f">sp|P04637|P53_HUMAN\n{A}\n>P2\n{B}\n"), 1)
+    assert f"no sequence for '{written}'" in told and "Did you mean" not in told
+    assert "The canonical sequence is there ('P04637'), but an isoform has its own" in told
+    assert "sp|P04637|" not in told.replace(written, "")
+
+
+def test_one_protein_is_suggested_once_by_its_shortest_name():
+    table = pairs("id1,id2\np04637,P2\n", fasta=f">sp|P04637|P53_HUMAN\n{A}\n>P2\n{B}\n")
+    assert "Did you mean 'P04637'?" in errors_of(table, 1)
+
+
 def test_misspelt_names_are_suggested():
     table = pairs("id1,id2\nALPAH,P2\n", fasta=f">ALPHA\n{A}\n>P2\n{B}\n")
     assert "'ALPHA'" in errors_of(table, 1)

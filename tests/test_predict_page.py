@@ -83,6 +83,24 @@ def test_columns_with_other_names_can_be_chosen_by_hand(workspace):
     assert workspace.inputs(job.id).carried == ["score"]
 
 
+def test_the_columns_stand_open_where_one_of_them_holds_the_missing_sequences(workspace):
+    def columns_box(app):
+        return next(box for box in app.expander if box.label.startswith("Columns:"))
+
+    table = f"bait,prey,baitseq,preyseq\nP04637,Q00987,{P53},{MDM2}"
+    app = paste(table, fasta="")
+    assert metrics(app)["Pairs that can be scored"] == "0"
+    assert columns_box(app).proto.expanded
+    boxes = {box.label: box for box in app.selectbox}
+    boxes["Sequence of A"].set_value("baitseq")
+    boxes["Sequence of B"].set_value("preyseq")
+    button(app, "Use these columns").click()
+    sound(app.run())
+    assert metrics(app)["Pairs that can be scored"] == "1"
+    assert not columns_box(app).proto.expanded
+    assert not columns_box(paste("bait,prey\nP04637,NOBODY")).proto.expanded
+
+
 def test_two_bare_sequences_are_enough(workspace):
     app = visit("predict")
     app.segmented_control(key="way").set_value("Two sequences").run()

@@ -9,9 +9,11 @@ import numpy as np
 
 from esm2amp_core.checks.damaged_names import Damage, find_damage
 from esm2amp_core.checks.inline_sequences import NONE, InlineSequences
-from esm2amp_core.checks.suggestions import Suggester
+from esm2amp_core.checks.suggestions import Suggester, canonical_of
 from esm2amp_core.errors import Issue, Severity, quoted
 from esm2amp_core.sequences import Protein, clean_sequence
+
+ADD_SEQUENCE = "Add it to the FASTA or the table."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,8 @@ class Names:
 class ProteinLookup:
     """Resolves every name of a table once.
 
+    `like_sequences` are columns that nobody chose but that seem to hold sequences.
+
     Attributes
     ----------
     proteins : dict of str to Protein
@@ -83,11 +87,13 @@ class ProteinLookup:
         sequences: Mapping[str, Protein],
         fasta_issues: Sequence[Issue],
         limits: Limits,
+        like_sequences: Sequence[str] = (),
     ) -> None:
         self.proteins: dict[str, Protein] = {}
         self.by_name: dict[int, list[Finding]] = {}
         self.by_cell: dict[tuple[int, int], list[Finding]] = {}
         self._inline, self._sequences, self._limits = inline, sequences, limits
+        self._like_sequences = like_sequences
         self._fasta: dict[str, list[Issue]] = {}
         for issue in fasta_issues:
             self._fasta.setdefault(issue.value, []).append(issue)
@@ -196,11 +202,25 @@ class ProteinLookup:
             )
 
     def _missing(self, name: str) -> Finding:
-        close = self._suggester.close_to(name)
-        remedy = "Add it to the FASTA or the table."
-        if close:
+        close = list({self._protein_behind(known): known
+                      for known in reversed(self._suggester.close_to(name))}.values())[::-1]
+        canonical = canonical_of(name)
+        remedy = ADD_SEQUENCE
+        if canonical and (there := [known for known in close if canonical_of(known) == ""]):
+            remedy = (f"The canonical sequence is there ({quoted(there[0])}), but an isoform has its own: "
+                      f"add that, or write {quoted(there[0])} if the canonical one is meant.")
+        elif close:
             remedy = f"Did you mean {' or '.join(map(quoted, close))}?"
+        elif self._like_sequences:
+            held = " or ".join(map(quoted, self._like_sequences[:4]))
+            remedy = (f"The table may hold it in {held}: choose the columns of the sequences, under "
+                      "'Columns' in the page or with --columns.")
         return Finding(f"There is no sequence for {quoted(name)}.", remedy)
+
+    def _protein_behind(self, name: str) -> str:
+        """Equal for two names of one protein."""
+        protein = self._sequences.get(name)
+        return name if protein is None else protein.digest
 
     def _damaged(self, name: str, damage: Damage, severity: Severity = Severity.ERROR) -> Finding:
         remedy = damage.remedy

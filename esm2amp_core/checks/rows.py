@@ -9,7 +9,7 @@ import pandas as pd
 
 from esm2amp_core.checks.inline_sequences import NONE, InlineSequences, read_sequences
 from esm2amp_core.checks.protein_lookup import Finding, Limits, Names, ProteinLookup
-from esm2amp_core.columns import ColumnMap
+from esm2amp_core.columns import ColumnMap, columns_like_sequences
 from esm2amp_core.errors import Issue, Severity, quoted
 from esm2amp_core.sequences import Protein
 from esm2amp_core.tables import RawTable
@@ -30,7 +30,8 @@ def check_pairs(
     """Names of both sides, the proteins they stand for, and all issues: of the input, then in row order."""
     inline = _inline_sequences(raw, columns)
     names = _names(raw, columns, inline)
-    lookup = ProteinLookup(names, inline, sequences, fasta_issues, limits)
+    left_over = columns_like_sequences(raw, columns)
+    lookup = ProteinLookup(names, inline, sequences, fasta_issues, limits, left_over)
     odd_rows = {row for row, _ in raw.odd_cells}
     blank = (raw.frame == "").all(axis=1).to_numpy() & ~np.isin(np.arange(1, len(raw) + 1), list(odd_rows))
     issues = [

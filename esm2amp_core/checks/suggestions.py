@@ -6,6 +6,9 @@ import difflib
 import re
 from collections.abc import Iterable
 
+_ISOFORM = re.compile(
+    r"(?P<canonical>[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d(?:[A-Z][A-Z\d]{2}\d){1,2})-\d+", re.I
+)  # the form of accessions: https://www.uniprot.org/help/accession_numbers
 _COMPARISONS = 60_000
 """Names compared in all, for one table; each takes some microseconds."""
 
@@ -41,10 +44,23 @@ class Suggester:
         return [name for name in names if name in self._known]
 
 
-def _core(name: str) -> str:
-    """A name without case, blanks, database prefix, version (.2) and isoform (-2)."""
+def canonical_of(name: str) -> str:
+    """Accession of the entry that a UniProt isoform belongs to; empty if the name is no isoform's.
+
+    >>> canonical_of("P04637-2")
+    'P04637'
+    """
+    isoform = _ISOFORM.fullmatch(_bare(name))
+    return isoform["canonical"].upper() if isoform else ""
+
+
+def _bare(name: str) -> str:
+    """A name without case, blanks and database prefix."""
     name = re.sub(r"\s+", "", name).casefold()
     name = re.sub(r"^(?:uniprotkb|uniprot|refseq|ensembl):", "", name)
-    if re.match(r"(?:sp|tr)\|[^|]+\|", name):
-        name = name.split("|")[1]
-    return re.sub(r"(?:\.\d{1,2}|-\d{1,2})$", "", name)
+    return name.split("|")[1] if re.match(r"(?:sp|tr)\|[^|]+\|", name) else name
+
+
+def _core(name: str) -> str:
+    """A bare name without version (.2) and isoform (-2)."""
+    return re.sub(r"(?:\.\d{1,2}|-\d{1,2})$", "", _bare(name))

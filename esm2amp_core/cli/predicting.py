@@ -39,7 +39,7 @@ def predict(
     ProteinB or id1, id2 are recognised; for others name them with --columns.
     """
     from esm2amp_core.exports import check_suffix, write
-    from esm2amp_core.pairs import Limits, read_pairs
+    from esm2amp_core.pairs import ADD_SEQUENCE, Limits, read_pairs
 
     check_suffix(output)
     check_output(output, pairs, sequences)
@@ -74,8 +74,8 @@ def predict(
         failed = result.frame[result.frame["status"] == "error"].head(3)
         for row, message in zip(failed["row"], failed["message"], strict=True):
             NOTES.print(f"  row {row}: {message}")
-        if not table.proteins and sequences is None:
-            NOTES.print("No row has a sequence. Give the proteins with --sequences FILE.fasta.")
+        if sequences is None and any(issue.remedy == ADD_SEQUENCE for issue in table.issues):
+            NOTES.print("Give sequences that the table does not hold with --sequences FILE.fasta.")
         raise typer.Exit(SOME_ROWS_FAILED)
 
 

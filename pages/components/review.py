@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from esm2amp_core.columns import ColumnMap, guess_columns
+from esm2amp_core.columns import ColumnMap, columns_like_sequences, guess_columns
 from esm2amp_core.errors import PairError, Severity, UserError
 from esm2amp_core.tables import unique_names
 from pages.components import state
@@ -32,7 +32,7 @@ def show_review(draft: Draft) -> None:
         _show_table(draft.raw.frame.head(PREVIEW_ROWS), "The table as it was read")
         return
     _show_counts(draft)
-    choose_columns(draft, expanded=False)
+    choose_columns(draft, expanded=_may_lack_columns(draft))
     show_issues(draft)
     mend_rows(draft)
     with st.expander("Preview of the pairs"):
@@ -56,6 +56,12 @@ def _show_counts(draft: Draft) -> None:
     )  # fmt: skip
     for column, (label, number, tip) in zip(st.columns(4), numbers, strict=True):
         column.metric(label, f"{number:,}", help=tip, border=True)
+
+
+def _may_lack_columns(draft: Draft) -> bool:
+    """Whether proteins lack sequences that stand in columns nobody chose."""
+    named = {*draft.pairs.frame["protein_a"], *draft.pairs.frame["protein_b"]} - {""}
+    return bool(named - set(draft.pairs.proteins) and columns_like_sequences(draft.raw, draft.columns))
 
 
 def choose_columns(draft: Draft, *, expanded: bool) -> None:
