@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
 
 from esm2amp_core.features import POOLED_TOKENS, SEGMENTS, ProteinFeatures
-from esm2amp_core.files.whole_file import known_suffix, whole_file
+from esm2amp_core.files.whole_file import known_suffix, whole_file, why_unwritable
 from esm2amp_core.sequences import Protein
 
 SUFFIXES = (".npz", ".h5")
@@ -73,14 +72,4 @@ def _write_h5(ids: list[str], values: np.ndarray, path: Path) -> None:
     try:
         table.to_hdf(path, key="df", mode="w")
     except HDF5ExtError as error:  # of a full disk, too: the library's own word does not tell
-        raise OSError(_why_not(path, error)) from None
-
-
-def _why_not(path: Path, error: Exception) -> str:
-    """What the system says of one more megabyte there, or else what the library said."""
-    try:
-        with TemporaryFile(dir=path.parent) as file:
-            file.write(bytes(1_000_000))
-    except OSError as refusal:
-        return refusal.strerror
-    return str(error).strip().splitlines()[-1]
+        raise OSError(why_unwritable(path.parent, str(error))) from None

@@ -197,6 +197,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         save_bundle(tmp_path / "file" / "amps", manifest_for("amps"), build("amps"), selfcheck=SELFCHECK)
 
 
+def test_a_bundle_that_finds_no_room_is_told_in_words(tmp_path, file_size_limit):
+    file_size_limit(2_000)
+    with pytest.raises(BundleError, match="amps cannot be written: File too large"):
+        save_bundle(tmp_path / "amps", manifest_for("amps"), build("amps"), selfcheck=SELFCHECK)
+    assert not list(tmp_path.iterdir())
+
+
 def test_half_written_bundles_are_not_listed(bundle):
     shutil.copytree(bundle, bundle.with_name(".amps.1234.part"))
     assert list(find_bundles([bundle.parent])) == ["amps"]

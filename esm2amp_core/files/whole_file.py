@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from uuid import uuid4
 
 from esm2amp_core.errors import UserError
@@ -36,6 +36,23 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # of a folder that went away; what was wrong has been said
             part.unlink()
+
+
+def why_unwritable(folder: Path, said: str) -> str:
+    """What the system says of one more megabyte in a folder, where a library does not tell why it gave up.
+
+    Parameters
+    ----------
+    folder : Path
+    said : str
+        What the library said, where the system says nothing.
+    """
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(1_000_000))
+    except OSError as error:
+        return error.strerror
+    return said.strip().splitlines()[-1]
 
 
 def check_output(output: Path, *inputs: Path | None) -> None:

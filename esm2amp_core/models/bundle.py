@@ -30,6 +30,7 @@ from esm2amp_core.bundles import (
     read_manifest,
 )
 from esm2amp_core.errors import BundleError
+from esm2amp_core.files.whole_file import why_unwritable
 from esm2amp_core.models.agreement import architecture_of, check_agreement
 from esm2amp_core.models.classifier import Classifier
 from esm2amp_core.models.integrity import ENCODER_SUFFIXES, file_inside, verify_files
@@ -254,6 +255,8 @@ def save_bundle(
         if folder.exists() and not replace_existing:
             raise _exists(folder) from None
         raise BundleError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    except SafetensorError as error:  # of a full disk, too
+        raise BundleError(f"{folder} cannot be written: {why_unwritable(part, str(error))}.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from esm2amp_core.errors import UserError
-from esm2amp_core.files.whole_file import whole_file
+from esm2amp_core.files.whole_file import whole_file, why_unwritable
 from esm2amp_core.training.changes import changes
 
 FORMAT = 1
@@ -38,7 +38,7 @@ def save_checkpoint(path: Path, facts: Facts, state: Mapping[str, Any]) -> None:
         try:
             torch.save({"format": FORMAT, "facts": dict(facts), "state": dict(state)}, part)
         except RuntimeError as error:  # what PyTorch calls a full disk or a missing folder
-            raise OSError(str(error).strip().splitlines()[0]) from None
+            raise OSError(why_unwritable(path.parent, str(error))) from None
 
 
 def load_checkpoint(path: Path, facts: Facts) -> dict[str, Any] | None:
