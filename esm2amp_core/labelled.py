@@ -23,6 +23,8 @@ VALUES = {
     "0": 0, "0.0": 0, "false": 0, "no": 0, "negative": 0,
 }  # fmt: skip
 """What a label may be written as, in any case."""
+_TAKEN = {"protein_a": "protein A", "protein_b": "protein B", "sequence_a": "the sequence of protein A",
+          "sequence_b": "the sequence of protein B"}  # fmt: skip
 
 
 def read_labelled(
@@ -125,6 +127,11 @@ def _label_column(names: list[str], label: str, columns: ColumnMap, filename: st
     if label:
         if label in free:
             return label
+        for name, what in _TAKEN.items():
+            if getattr(columns, name) == label:
+                raise PairError(f"{filename}: {quoted(label)} is the column of {what} and cannot be "
+                                 "the label.",
+                                hint=f"Other columns: {', '.join(map(quoted, free[:20])) or 'none'}.")
         raise PairError(f"{filename} has no column {quoted(label)} for the labels.",
                         hint=f"Columns found: {', '.join(map(quoted, names[:20]))}.")
     if not columns.has_header and free:

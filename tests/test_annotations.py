@@ -307,6 +307,8 @@ def test_types_have_one_spelling_and_must_exist():
     assert check_types(["domain"], annotations) == ("Domain",)
     with pytest.raises(AnnotationError, match="no region of type 'Motif'"):
         check_types(["Motif"], annotations)
+    with pytest.raises(AnnotationError, match="no region of type 'foo'"):
+        check_types(["foo"], annotations)
 
 
 def test_a_region_that_is_none_does_not_construct():

@@ -72,6 +72,8 @@ def test_the_column_of_labels_can_be_named(write):
     assert list(table.frame["label (input)"]) == ["1", "0"]
     with pytest.raises(PairError, match="no column 'yours'"):
         read_labelled(path, fasta, label="yours")
+    with pytest.raises(PairError, match="'protein_a' is the column of protein A and cannot be the label"):
+        read_labelled(path, fasta, label="protein_a")
 
 
 def test_a_label_column_called_like_a_result_is_found(write):

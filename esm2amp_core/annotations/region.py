@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from esm2amp_core.errors import Issue, UserError
+from esm2amp_core.errors import Issue, UserError, quoted
 
 UNIPROT, INTERPRO, TABLE = "UniProtKB", "InterPro", "table"
 UNIPROT_TYPES = ("Domain", "Region", "Compositional bias", "Repeat", "Motif")
@@ -164,8 +164,8 @@ def check_types(types: Collection[str], annotations: Annotations) -> tuple[str, 
     """
     counts = annotations.counts()
     chosen = tuple(dict.fromkeys(canonical_type(name) for name in types))
-    if missing := [name for name in chosen if name not in counts]:
-        raise AnnotationError(f"The annotations have no region of type {missing[0]!r}.",
+    if missing := [name.strip() for name in types if canonical_type(name) not in counts]:
+        raise AnnotationError(f"The annotations have no region of type {quoted(missing[0])}.",
                               hint=f"Types found: {', '.join(counts) or 'none'}.")
     return chosen or annotations.types
 

@@ -123,13 +123,17 @@ def check_settings(settings: FitSettings) -> None:
     whole = ("batch_pairs", "epochs", "patience")
     if bad := [name for name in whole if getattr(settings, name) < 1]:
         raise UserError(f"{bad[0]} is {getattr(settings, bad[0])}.", hint="Give a whole number above 0.")
-    if not (0 < settings.rate < 10 and 0 <= settings.weight_decay < 10 and settings.clip_norm > 0):
-        raise UserError(f"The learning rate is {settings.rate}, the weight decay {settings.weight_decay}, "
-                        f"the gradient's largest norm {settings.clip_norm}.",
-                        hint="They are small numbers above 0.")
-    if not (0 <= settings.averaging < 1 and settings.seed >= 0):
-        raise UserError(f"averaging is {settings.averaging}, the seed {settings.seed}.",
-                        hint="The first lies from 0 to below 1, the seed is a whole number from 0.")
+    for allowed, what, value, hint in (
+        (0 < settings.rate < 10, "learning rate (--rate)", settings.rate, "It lies above 0 and below 10."),
+        (0 <= settings.weight_decay < 10, "weight decay (--weight-decay)", settings.weight_decay,
+         "It lies from 0 to below 10."),
+        (settings.clip_norm > 0, "gradient's largest norm", settings.clip_norm, "It lies above 0."),
+        (0 <= settings.averaging < 1, "decay of the average (--averaging)", settings.averaging,
+         "It lies from 0 to below 1."),
+        (settings.seed >= 0, "seed (--seed)", settings.seed, "It is a whole number from 0."),
+    ):  # fmt: skip
+        if not allowed:
+            raise UserError(f"The {what} is {value}.", hint=hint)
 
 
 def _parameters(architecture: str) -> Mapping[str, inspect.Parameter]:
