@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from esm2amp_core.errors import Issue, SequenceError, Severity, quoted
+from esm2amp_core.errors import Issue, SequenceError, Severity, printable, quoted
 from esm2amp_core.files.text import read_file
 from esm2amp_core.protein_files import list_proteins
 from esm2amp_core.screen_files import LEFT_OUT_COLUMNS
@@ -62,6 +62,12 @@ class ScreenProteins:
     def n_failed(self) -> int:
         """Records whose sequences are not screened."""
         return int((self.left_out["screened_as"] == "").sum())
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each record of `left_out` is not screened, for people."""
+        rows = self.left_out[["protein", "problem"]].itertuples(index=False)
+        return [f"{printable(name)}: {problem}" for name, problem in rows]
 
     @property
     def is_all_vs_all(self) -> bool:

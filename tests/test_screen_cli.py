@@ -99,6 +99,14 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(esm2amp, arguments, words)
     assert code == 2 and words in said and "Traceback" not in said
 
 
+def test_records_that_leave_no_pair_are_named(esm2amp):
+    one, two, other = sequences(3).values()
+    Path("twice.fasta").write_text(f">P1\n{one}\n>P1\n{two}\n>P2\n{other}\n")
+    code, said = esm2amp("--all-vs-all", "twice.fasta", "-o", "out")
+    assert code == 2 and "Two different proteins are needed" in said
+    assert "  P1: " in said
+
+
 def test_the_cluster_that_is_named_does_the_work(esm2amp, monkeypatch):
     asked = []
 

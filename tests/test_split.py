@@ -360,6 +360,19 @@ def test_empty_parts_are_told_with_their_cause(tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "out" / "split.json").read_text())["warnings"][0] in err
 
 
+def test_pairs_with_both_labels_are_told(tmp_path, monkeypatch, capsys):
+    proteins = families(12, 1)
+    names = list(proteins)
+    rows = [(a, b, 1) for a, b in zip(names, names[1:], strict=False)]
+    write_pairs(tmp_path / "pairs.tsv", [*rows, (names[4], names[3], 0)])
+    write_fasta(tmp_path / "proteins.fasta", proteins)
+    code, _, err = run(monkeypatch, capsys, "split", tmp_path / "pairs.tsv", "--sequences",
+                       tmp_path / "proteins.fasta", "-o", tmp_path / "out", "--method", "kmers")
+    told = "1 pair is labelled both positive and negative: rows 4 and 12, for example."
+    assert code == 0 and f"Mind: {told}" in err
+    assert told in json.loads((tmp_path / "out" / "split.json").read_text())["warnings"]
+
+
 def test_names_that_look_like_formulas_are_guarded_and_read_back_as_they_were(tmp_path):
     risky = ["=1+1", "+x", "-y", "@z", "\uff1dw", "plain", "'quoted"]
     proteins = {name: protein(at) for at, name in enumerate(risky)}

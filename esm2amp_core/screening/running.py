@@ -77,7 +77,7 @@ def run_screen(
             plan = usable.plan(options.block_pairs, with_self=options.with_self)
             if not plan.n_pairs:
                 raise SequenceError("There are no pairs to score.", hint="Two different proteins are needed.",
-                                    details=list(failures.values()))
+                                    details=usable.reasons)
             identity = {**known, "screened": _screened(usable, plan)}
             store = PartStore(folder, usable.names)
             store.open(identity)

@@ -16,6 +16,7 @@ import pandas as pd
 from esm2amp_core import __version__
 from esm2amp_core.exports import delimited
 from esm2amp_core.files.whole_folder import whole_folder
+from esm2amp_core.same_pairs import find_repeats, pair_keys
 from esm2amp_core.splitting.split import CROSS, PARTS, Split
 from esm2amp_core.tables import unique_names
 
@@ -124,13 +125,27 @@ def _warnings(split: Split) -> list[str]:
     """What a person must know of the parts, in words."""
     sizes, written = np.bincount(split.clusters), Counter(split.row_parts)
     empty = [part for part, share in zip(PARTS, split.fractions, strict=True) if share and not written[part]]
+    warnings = _contradictions(split)
     if not empty:
-        return []
+        return warnings
     files = " and ".join(f"{part}.tsv" for part in empty)
     of = "one cluster" if len(sizes) == 1 else f"{len(sizes):,} clusters, the largest of {sizes.max():,}"
-    return [f"{files} {'is' if len(empty) == 1 else 'are'} empty: no pair could be kept there. The "
+    return [*warnings,
+            f"{files} {'is' if len(empty) == 1 else 'are'} empty: no pair could be kept there. The "
             f"{len(split.clusters):,} proteins form {of}, and no cluster is divided. More pairs, another "
             "--seed, or a higher --identity or --coverage may help."]
+
+
+def _contradictions(split: Split) -> list[str]:
+    """One sentence on pairs with both labels, if there are any."""
+    usable = np.flatnonzero(split.pairs.usable)
+    found = find_repeats(pair_keys(*split.sequences_of_rows[usable].T), split.pairs.labels[usable])
+    if not len(found.contradictions):
+        return []
+    positive, negative = usable[found.contradictions[0]] + 1
+    number = len(found.contradictions)
+    pairs = "1 pair is" if number == 1 else f"{number:,} pairs are"
+    return [f"{pairs} labelled both positive and negative: rows {positive:,} and {negative:,}, for example."]
 
 
 def _left_out(split: Split) -> pd.DataFrame:

@@ -30,7 +30,8 @@ def screen(
                            max_residues=settings.max_residues, max_file_mb=settings.max_file_mb)
     plan = proteins.plan(options.block_pairs, with_self=with_self)
     if not plan.n_pairs:
-        raise JobError("There are no pairs to score.", hint="Two different proteins are needed.")
+        raise JobError("There are no pairs to score.", hint="Two different proteins are needed.",
+                       details=proteins.reasons)
     model = which_model(settings, bundle, device, precision)
     n_there = count_background(locate_bundle(model["bundle"], settings.bundle_folders))
     params = ScreenParams(
