@@ -149,7 +149,10 @@ def read_pairs(
     raw = read_table(data, path.name, max_pairs=max_pairs, max_file_mb=max_file_mb)
     issues: Sequence[Issue] = ()
     if isinstance(sequences, str | Path):
+        name = Path(sequences).name
         sequences, issues = read_proteins(sequences, max_file_mb=max_file_mb)
+        if not sequences and not issues:
+            issues = [Issue(None, "", f"{name} is empty: it holds no sequence.", "", Severity.WARNING)]
     return build_pairs(raw, sequences, columns, issues, limits=limits)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esm2amp_core.errors import Severity
+from esm2amp_core.errors import Issue, Severity
 from esm2amp_core.pairs import PairTable
 
 
@@ -44,6 +44,20 @@ def number_sequences(table: PairTable, numbers: dict[str, int]) -> np.ndarray:
 def pair_keys(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """One number per unordered pair of proteins, given theirs: ndarray, dtype=int64, shape=(N,)."""
     return np.minimum(a, b) * (1 << 32) + np.maximum(a, b)
+
+
+def note_repeats(table: PairTable) -> Issue | None:
+    """How many rows repeat an earlier pair, rows with errors aside; None if there are none."""
+    numbers = number_sequences(table, {})
+    usable = np.flatnonzero(numbers[:, 0] >= 0)
+    places = usable[find_repeats(pair_keys(*numbers[usable].T), np.full(len(usable), -1)).places]
+    if not len(places):
+        return None
+    row = table.frame["row"].iloc[int(places[0])]
+    told = (f"{len(places):,} rows repeat an earlier pair (the first is row {row:,})" if len(places) > 1 else
+            f"Row {row:,} repeats an earlier pair")
+    problem = f"{told}: the same two sequences, in either order. All rows are scored."
+    return Issue(None, "", problem, "", Severity.WARNING)
 
 
 def find_repeats(keys: np.ndarray, labels: np.ndarray) -> Repeats:

@@ -125,6 +125,17 @@ def test_missing_sequences_are_asked_for_only_where_there_are_none(esm2amp):
     assert esm2amp(*arguments)[0] == 0
 
 
+def test_an_empty_file_of_sequences_and_repeated_pairs_are_told(esm2amp):
+    rows = f"x,y,{UBIQUITIN},{INSULIN_A}\ny,x,{INSULIN_A},{UBIQUITIN}\n"
+    Path("given.csv").write_text(f"id1,id2,seq1,seq2\n{rows}", encoding="utf-8")
+    Path("empty.fasta").write_bytes(b"")
+    code, _, err = esm2amp("predict", "given.csv", "--sequences", "empty.fasta", "-o", "out.csv")
+    assert code == 0 and "2 scored" in err
+    assert "empty.fasta is empty: it holds no sequence." in err and "Row 2 repeats an earlier pair" in err
+    err = esm2amp("predict", "pairs.csv", "--sequences", "proteins.fasta", "-o", "out.csv")[2]
+    assert "empty" not in err and "Row 2 repeats an earlier pair" in err
+
+
 def test_columns_with_other_names_can_be_mapped(esm2amp):
     text = PAIRS.replace("protein_a,protein_b", "bait molecule,prey")
     Path("pairs.csv").write_text(text, encoding="utf-8")

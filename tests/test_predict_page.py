@@ -101,6 +101,24 @@ def test_the_columns_stand_open_where_one_of_them_holds_the_missing_sequences(wo
     assert not columns_box(paste("bait,prey\nP04637,NOBODY")).proto.expanded
 
 
+def test_repeated_pairs_are_noted_and_all_are_scored(workspace):
+    app = paste("protein_a,protein_b\nP04637,Q00987\nQ00987,P04637\nP04637,Q00987")
+    table = next(frame.value for frame in app.dataframe if "Problem" in frame.value)
+    assert table["Problem"].tolist()[0].startswith("2 rows repeat an earlier pair (the first is row 2)")
+    assert len(table) == 1 and metrics(app)["Pairs that can be scored"] == "3"
+
+
+def test_an_empty_file_of_sequences_is_told(workspace):
+    app = visit("predict")
+    app.segmented_control(key="way").set_value("Upload a file").run()
+    table = f"id1,id2,seq1,seq2\nP04637,Q00987,{P53},{MDM2}\n".encode()
+    app.file_uploader(key="table-file").set_value(("pairs.csv", table, "text/csv"))
+    app.file_uploader(key="fasta-file").set_value(("none.fasta", b"", "text/plain"))
+    sound(app.run())
+    assert "none.fasta is empty" in words(app).replace("\\", "")
+    assert metrics(app)["Pairs that can be scored"] == "1"
+
+
 def test_two_bare_sequences_are_enough(workspace):
     app = visit("predict")
     app.segmented_control(key="way").set_value("Two sequences").run()

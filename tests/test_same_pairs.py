@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tiny import INSULIN_A, UBIQUITIN
 
 from esm2amp_core.pairs import build_pairs
-from esm2amp_core.same_pairs import find_repeats, number_sequences, pair_keys
+from esm2amp_core.same_pairs import find_repeats, note_repeats, number_sequences, pair_keys
 from esm2amp_core.sequences import parse_fasta
 from esm2amp_core.tables import read_table
 
@@ -25,6 +25,14 @@ def test_sequences_count_not_names_and_tables_share_numbers():
     assert one.tolist() == [[0, 1], [-1, -1], [1, 0]]
     assert other.tolist() == [[0, 0]]
     assert list(numbers) == [UBIQUITIN, INSULIN_A]
+
+
+def test_repeats_are_noted_once_whatever_the_order_and_names_and_errors_are_none():
+    assert note_repeats(table(("ubi", "ins"), ("ubi", "ubi"), ("x", "y"), ("x", "y"))) is None
+    once = note_repeats(table(("x", "y"), ("ubi", "ins"), ("ins", "alias")))
+    assert once.problem.startswith("Row 3 repeats an earlier pair") and once.row is None
+    twice = note_repeats(table(("ubi", "ins"), ("x", "y"), ("ubi", "ins"), ("ins", "ubi")))
+    assert twice.problem.startswith("2 rows repeat an earlier pair (the first is row 3)")
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(-1, 1)), max_size=40))

@@ -40,6 +40,7 @@ def predict(
     """
     from esm2amp_core.exports import check_suffix, write
     from esm2amp_core.pairs import ADD_SEQUENCE, Limits, read_pairs
+    from esm2amp_core.same_pairs import note_repeats
 
     check_suffix(output)
     check_output(output, pairs, sequences)
@@ -61,6 +62,8 @@ def predict(
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         result = predictor.predict(table, trust=trust, report=report)
     write(result, output)
+    if repeats := note_repeats(table):
+        NOTES.print(f"Note: {repeats}")
     if trust and predictor.reference is None:
         NOTES.print("Note: this model does not tell its training proteins; the columns of --trust are empty.")
     NOTES.print(

@@ -13,6 +13,7 @@ from esm2amp_core.columns import ColumnMap, recognise_columns
 from esm2amp_core.errors import Issue, PairError, SequenceError, Severity
 from esm2amp_core.pairs import Limits, PairTable, build_pairs
 from esm2amp_core.protein_files import unpacked
+from esm2amp_core.same_pairs import note_repeats
 from esm2amp_core.sequences import Protein, parse_fasta
 from esm2amp_core.settings import Settings
 from esm2amp_core.tables import RawTable, read_table
@@ -89,6 +90,8 @@ class Draft:
         if not columns.has_header:  # from here on the first row is a row like the others
             raw, columns = raw.without_header(), replace(columns, has_header=True)
         pairs = build_pairs(raw, self.proteins, columns, self.fasta_issues, limits=self.limits)
+        if repeats := note_repeats(pairs):
+            pairs = replace(pairs, issues=(repeats, *pairs.issues))
         return replace(self, raw=raw, columns=columns, pairs=pairs, reason="")
 
     def with_rows(self, rows: pd.DataFrame) -> Draft:

@@ -13,6 +13,7 @@ from esm2amp_core.errors import SequenceError
 from esm2amp_core.settings import REPOSITORY, Settings
 from pages.components.draft import Source
 from pages.components.page import show_user_error
+from pages.components.text import literal
 
 TWO, PASTE, UPLOAD, EXAMPLE = "Two sequences", "Paste a list", "Upload a file", "Try an example"
 FOLDER = REPOSITORY / "data" / "examples"
@@ -141,6 +142,8 @@ def _uploaded_files(settings: Settings) -> Source | None:
         "Sequences (FASTA, also .gz), if they are not in the table", key="fasta-file",
         max_upload_size=settings.max_file_mb,
     )  # fmt: skip
+    if fasta is not None and not fasta.getvalue().strip():
+        st.warning(f"{literal(fasta.name)} is empty: it holds no sequence.")
     if table is None:
         return None
     return Source(table=table.getvalue(), filename=table.name, fasta=fasta.getvalue() if fasta else b"",
