@@ -2,6 +2,7 @@
 
 import gzip
 import html
+import os
 import sys
 
 import pandas as pd
@@ -14,6 +15,7 @@ from tiny_bundle import WIDTH, make_bundle
 
 from esm2amp_core.bundles import bundle_digest, file_digest
 from esm2amp_core.cli.main import main
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.reference import TrainingReference
 from esm2amp_core.report_words import facts
 from esm2amp_core.reports import REPORT, REPORT_PAGE, TABLES, read_report
@@ -54,6 +56,14 @@ def evaluate(installed, tmp_path, monkeypatch, capsys):
         return exit_.value.code or 0, said.out, said.err
 
     return run
+
+
+def test_a_second_run_into_the_same_folder_is_refused_before_the_work(evaluate, tmp_path, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.predictor.Predictor.load", lambda *_, **__: pytest.fail("worked"))
+    with sole_writer(tmp_path / "report"):
+        code, _, notes = evaluate()
+    assert code == 2 and f"report is being written by another process (pid {os.getpid()})." in notes
+    assert not list(tmp_path.glob("*report*")) and not list(tmp_path.glob(".*"))
 
 
 def test_a_report_is_written_with_its_provenance(evaluate, tmp_path, installed):

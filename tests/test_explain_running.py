@@ -23,6 +23,7 @@ from esm2amp_core.explain.running import explain_table, suitable_methods
 from esm2amp_core.explanation_files import TOKEN_COLUMNS, ExplanationFolder, token_frame
 from esm2amp_core.explanations import METHODS, Explanation
 from esm2amp_core.features import SEGMENTS, segment_bounds
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.pairs import PairTable, build_pairs
@@ -71,6 +72,13 @@ def explain(workspace, tmp_path, monkeypatch, capsys):
         return exit_.value.code, capsys.readouterr().err
 
     return run
+
+
+def test_a_second_run_into_the_same_folder_is_refused_before_the_work(explain, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.predictor.Predictor.load", lambda *_, **__: pytest.fail("worked"))
+    with sole_writer(Path("why")):
+        code, notes = explain("-o", "why")
+    assert code == 2 and "why is being written by another process" in notes and not Path("why").exists()
 
 
 def table(n_rows=3) -> PairTable:

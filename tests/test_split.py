@@ -21,6 +21,7 @@ from split_samples import families, mutated, protein, write_fasta, write_pairs
 
 from esm2amp_core.cli.main import main
 from esm2amp_core.errors import PairError, UserError
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.splitting import mmseqs
 from esm2amp_core.splitting.clusters import cluster
 from esm2amp_core.splitting.folder import describe, write_split
@@ -358,6 +359,17 @@ def test_empty_parts_are_told_with_their_cause(tmp_path, monkeypatch, capsys):
     assert "Mind: validation.tsv and test.tsv are empty: no pair could be kept there. " in err
     assert "The 4 proteins form one cluster" in err
     assert json.loads((tmp_path / "out" / "split.json").read_text())["warnings"][0] in err
+
+
+def test_a_second_run_into_the_same_folder_is_refused(tmp_path, monkeypatch, capsys):
+    proteins = families(12, 1)
+    write_pairs(tmp_path / "pairs.tsv", [(a, b, 1) for a in proteins for b in proteins])
+    write_fasta(tmp_path / "proteins.fasta", proteins)
+    with sole_writer(tmp_path / "out"):
+        code, out, err = run(monkeypatch, capsys, "split", tmp_path / "pairs.tsv", "--sequences",
+                             tmp_path / "proteins.fasta", "-o", tmp_path / "out", "--method", "kmers")
+    assert (code, out) == (2, "") and "out is being written by another process" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_pairs_with_both_labels_are_told(tmp_path, monkeypatch, capsys):

@@ -46,6 +46,7 @@ def evaluate(
     from esm2amp_core.evaluation.files import write_report
     from esm2amp_core.evaluation.numbered import Known
     from esm2amp_core.evaluation.provenance import about_file, about_model
+    from esm2amp_core.files.run_lock import sole_writer
     from esm2amp_core.files.whole_folder import check_new_folder
     from esm2amp_core.report_words import verdict
 
@@ -57,7 +58,7 @@ def evaluate(
         train = _read(train_pairs, train_sequences or sequences, label, settings)
     from esm2amp_core.predictor import Predictor  # after the input: a bad file need not wait for torch
 
-    with reporting() as report:
+    with sole_writer(output), reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         scores = predictor.predict(table, report=report).frame
         manifest = predictor.bundle.manifest
@@ -72,7 +73,7 @@ def evaluate(
             settings=EvaluationSettings(n_resamples=resamples, seed=seed),
             report=report,
         )  # fmt: skip
-    write_report(evaluation, output)
+        write_report(evaluation, output)
     for words in (*verdict(evaluation.report), *evaluation.report.notes):
         OUTPUT.print(words)
     NOTES.print(f"Written to {output}; open {output / 'report.html'} in a browser.")

@@ -13,6 +13,7 @@ from esm2amp_core.cli.predicting import SOME_ROWS_FAILED
 from esm2amp_core.errors import UserError
 from esm2amp_core.explanation_files import ExplanationFolder
 from esm2amp_core.explanations import METHODS
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.files.whole_folder import check_new_folder
 from esm2amp_core.settings import Settings
 
@@ -58,6 +59,7 @@ def explain(
     methods = [name.strip() for name in method.split(",") if name.strip()]
     if unknown := [name for name in methods if name not in METHODS]:
         raise UserError(f"There is no method {unknown[0]!r}.", hint=f"Known: {', '.join(METHODS)}.")
+    check_new_folder(output)
     settings = Settings.from_environment()
     table = read_pairs(
         pairs, sequences=sequences, limits=Limits(max_residues=settings.max_residues),
@@ -69,8 +71,7 @@ def explain(
     from esm2amp_core.predictor import Predictor
 
     chosen = ExplainSettings(seed=seed, baseline=baseline, coalitions=coalitions, random_orders=random_orders)
-    check_new_folder(output)
-    with reporting() as report:
+    with sole_writer(output), reporting() as report:
         predictor = Predictor.load(bundle, settings=settings, device=device, precision=precision)
         summary = explain_table(predictor, table, output, methods=methods, settings=chosen,
                                 controls=controls, with_page=True, title=pairs.name, report=report)

@@ -48,6 +48,7 @@ def split(
         raise UserError(f"{len(pairs)} tables were given.", hint="Give one to divide, or add --check.")
     if output is None:
         raise UserError("Where the split goes is missing.", hint="Name a new folder with -o.")
+    from esm2amp_core.files.run_lock import sole_writer
     from esm2amp_core.files.whole_folder import check_new_folder
     from esm2amp_core.splitting.folder import LEFT_OUT, write_split
     from esm2amp_core.splitting.pair_files import read_pair_files
@@ -57,9 +58,9 @@ def split(
     shares = check_fractions(_shares(fractions))
     search = choose_search(method, identity=identity, coverage=coverage)
     (table,) = read_pair_files(pairs, sequences, settings=Settings.from_environment())
-    with reporting() as report:
+    with sole_writer(output), reporting() as report:
         found = split_pairs(table, search, fractions=shares, seed=seed, report=report)
-    facts = write_split(found, output)
+        facts = write_split(found, output)
     for name, part in facts["parts"].items():
         interacting = f", interacting {part['positive']:,}" if part.get("positive") is not None else ""
         OUTPUT.print(f"{name}: pairs {part['pairs']:,} ({part['share']:.0%}){interacting}, "

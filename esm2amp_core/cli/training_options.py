@@ -13,7 +13,7 @@ import typer
 from esm2amp_core.cli.console import NOTES, OUTPUT
 from esm2amp_core.errors import UserError
 from esm2amp_core.exports import delimited
-from esm2amp_core.files.run_lock import run_lock
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.files.whole_file import whole_file
 from esm2amp_core.models import ARCHITECTURES
 from esm2amp_core.progress import Report
@@ -81,9 +81,7 @@ def sole_run(output: Path) -> AbstractContextManager[None]:
     UserError
         If another one does.
     """
-    place = output.absolute()
-    return run_lock(place.with_name(f".{place.name}.lock"), f"{output} is being trained",
-                    hint="choose another folder with -o")
+    return sole_writer(output, "trained")
 
 
 def check_state(state: Path, *, resume: bool) -> None:

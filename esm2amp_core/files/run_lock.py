@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -49,6 +49,13 @@ def run_lock(path: Path, doing: str, *, hint: str) -> Iterator[None]:
         with suppress(OSError):  # Windows removes no open file; there, the release does
             path.unlink()
         lock.release()
+
+
+def sole_writer(folder: Path, doing: str = "written") -> AbstractContextManager[None]:
+    """Be the only process that makes a folder; as `run_lock`, whose file stands beside it."""
+    place = folder.absolute()
+    return run_lock(place.with_name(f".{place.name}.lock"), f"{folder} is being {doing}",
+                    hint="choose another folder with -o")
 
 
 def _write_number(file: int) -> None:
