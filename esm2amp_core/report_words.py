@@ -71,6 +71,8 @@ _FACTS = {
     "level": "confidence",
 }  # fmt: skip
 
+WIDE = 50
+"""Percentage points from which an interval of a precision tells nothing."""
 INTERVAL = (
     "The 95 % interval behind each figure comes from resampling the proteins: pairs that share a protein are "
     "not independent, and resampling pairs alone would give intervals that are too narrow."
@@ -126,11 +128,20 @@ def verdict(report: Report) -> list[str]:
     if report.baselines:
         words.append(_against_baselines(report))
     rare = report.operating_points[0].precision["1:100"]
-    words.append(
-        f"Where 100 pairs do not interact for each that does, {100 * rare.value:.1f} % of the pairs that it "
-        "calls interacting would be right."
-    )
+    words.append(_where_rare(rare, report.confusion["tp"] + report.confusion["fp"]))
     return words
+
+
+def _where_rare(precision: Interval, n_called: int) -> str:
+    """Expected precision at 1 : 100, or that it cannot be told, with its interval."""
+    rare = "Where 100 pairs do not interact for each that does, "
+    low, high = 100 * precision.low, 100 * precision.high
+    if n_called and precision.is_known and high - low <= WIDE:
+        return f"{rare}{100 * precision.value:.1f} % of the pairs that it calls interacting would be right."
+    between = f": anything from {low:.1f} to {high:.1f} %" if precision.is_known else ""
+    pairs = "pair was" if n_called == 1 else "pairs were"
+    return (f"{rare}too little is known to tell how many of the pairs that it calls interacting would be "
+            f"right{between} ({n_called:,} {pairs} called here).")
 
 
 def _against_baselines(report: Report) -> str:

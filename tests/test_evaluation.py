@@ -24,7 +24,16 @@ from esm2amp_core.pairs import PairTable
 from esm2amp_core.reference import TrainingReference
 from esm2amp_core.report_words import MEASURES as MEANINGS
 from esm2amp_core.report_words import verdict
-from esm2amp_core.reports import REPORT, REPORT_PAGE, TABLES, Report, ReportError, find_reports, read_report
+from esm2amp_core.reports import (
+    REPORT,
+    REPORT_PAGE,
+    TABLES,
+    Interval,
+    Report,
+    ReportError,
+    find_reports,
+    read_report,
+)
 from esm2amp_core.sequences import Protein
 
 FAST = Settings(n_resamples=60)
@@ -305,6 +314,16 @@ def test_text_of_people_stays_text_in_the_page(evaluation):
 def test_the_verdict_names_the_best_baseline_and_does_not_boast(evaluation):
     words = " ".join(verdict(evaluation.report))
     assert "best baseline" in words and "AUROC" in words and "100 pairs do not interact" in words
+
+
+def test_where_one_pair_was_called_no_precision_is_promised(evaluation):
+    point = evaluation.report.operating_points[0]
+    unsure = replace(point, precision={**point.precision, "1:100": Interval(1.0, 0.003, 1.0)})
+    few = replace(evaluation.report, operating_points=(unsure,),
+                  confusion={**evaluation.report.confusion, "tp": 1, "fp": 0})
+    words = verdict(few)[-1]
+    assert "too little is known" in words and "from 0.3 to 100.0 %" in words and "1 pair was called" in words
+    assert "100.0 % of the pairs" not in words
 
 
 def test_a_model_that_guesses_is_told_so():
