@@ -48,6 +48,13 @@ def test_many_jobs_come_in_pages(workspace):
     assert [link.label for link in sound(app.run()).main.page_link] == ["job 1", "job 0"]
 
 
+def test_who_finds_nothing_is_told_how_screens_are_found(workspace):
+    finished_job(workspace)
+    app = visit("jobs")
+    next(box for box in app.text_input if box.label == "Find a job").set_value("nobody")
+    assert "Screens are found by title or id" in sound(app.run()).info[0].value
+
+
 def test_a_protein_is_found_in_all_jobs_with_its_scores(workspace):
     finished_job(workspace, title="one")
     finished_job(workspace, title="two")

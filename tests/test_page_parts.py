@@ -182,6 +182,12 @@ def test_filters_keep_and_order_rows(results, wanted, rows):
     assert list(ResultFilter(**wanted).apply(results)["row"]) == rows
 
 
+def test_filters_look_into_own_columns_of_words_but_not_of_numbers(results):
+    own = results.assign(gene_a=["TP53", "", "x", ""], label=["1", "0", "1", "0"])
+    assert list(ResultFilter(protein="tp53").apply(own)["row"]) == [1]
+    assert list(ResultFilter(protein="0").apply(own)["row"]) == []
+
+
 def test_filtering_leaves_the_shared_table_as_it_was(results):
     before = results.copy(deep=True)
     ResultFilter(protein="p53", outcome="Interacting", lowest=0.3).apply(results)

@@ -34,8 +34,10 @@ def show_jobs(workspace: Workspace) -> None:
     """Search, filter, and the jobs that match, newest first."""
     search_box, state_box = st.columns([2, 3])
     search = search_box.text_input(
-        "Find a job", placeholder="words of its title, its id, or a protein", icon=":material/search:"
-    )
+        "Find a job", placeholder="words of its title, its id, or a protein", icon=":material/search:",
+        help="By a protein, predictions and what was made of them are found, but no screens: those have too "
+        "many pairs to be searched here, and are found by title or id.",
+    )  # fmt: skip
     chosen = state_box.segmented_control("State", tuple(STATES), default="All", required=True)
     unfinished = workspace.jobs.count(states=(JobState.QUEUED, JobState.RUNNING))
     every = POLL_SECONDS if unfinished else None
@@ -53,7 +55,8 @@ def _list(workspace: Workspace, search: str, states: Sequence[JobState], n_unfin
         chosen = {"search": search, "states": states, "owner": workspace.settings.owner}
         n_jobs = workspace.jobs.count(**chosen)
         if not n_jobs:
-            st.info("No job matches." if search or states else "There are no jobs yet.")
+            st.info("No job matches. Screens are found by title or id, not by their proteins."
+                    if search else "No job matches." if states else "There are no jobs yet.")
             return
         n_pages = -(-n_jobs // PAGE_SIZE)
         number = min(st.session_state.get("jobs-page", 1), n_pages)

@@ -14,7 +14,8 @@ def find_protein(workspace: Workspace) -> None:
     """A search field and the scores it finds."""
     wanted = st.text_input(
         "Find a protein in all jobs", placeholder="its id, for example P04637",
-        help="Lists the pairs of all jobs in which a protein has this in its name, with their scores.",
+        help="Lists the pairs of all jobs in which a protein has this in its id, with their scores. Other "
+        "columns of your tables, such as gene names, are searched on the page of each result.",
         icon=":material/search:",
     ).strip()  # fmt: skip
     st.caption("Screens are not searched here, they have too many pairs: open one, and use “Find a protein” "
@@ -23,7 +24,8 @@ def find_protein(workspace: Workspace) -> None:
         return
     found = workspace.jobs.find_protein(wanted, limit=LIMIT, owner=workspace.settings.owner)
     if found.empty:
-        st.info(f"No scored pair has a protein with {literal(wanted, limit=60)} in its name.")
+        st.info(f"No scored pair has a protein with {literal(wanted, limit=60)} in its id. Gene names and "
+                "other columns of your tables are searched on the page of each result.")
         return
     more = f" Only the first {LIMIT:,} are shown." if len(found) == LIMIT else ""
     st.caption(f"{count(len(found), 'score')} found.{more}")

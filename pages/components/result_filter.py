@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from esm2amp_core.predictions import Status
+from esm2amp_core.predictions import PredictionTable, Status
 
 SHOWN_ROWS = 1_000
 """Rows sent to the browser at once; more would make each click slow, and nobody reads them."""
@@ -24,7 +24,7 @@ class ResultFilter:
     Attributes
     ----------
     protein : str
-        Part of a protein's id, upper or lower case.
+        Part of a protein's id, or of a word in the person's own columns, such as a gene; upper or lower case.
     outcome, order : str
         One of `OUTCOMES`; one of `ORDERS`.
     lowest, highest : float
@@ -50,14 +50,21 @@ class ResultFilter:
         """Rows of a `PredictionTable`'s frame that match, in the order asked for."""
         keep = _has_outcome(frame, self.outcome)
         if wanted := self.protein.strip():
-            in_a, in_b = (
-                frame[side].str.contains(wanted, case=False, regex=False)
-                for side in ("protein_a", "protein_b")
-            )
-            keep &= in_a | in_b
+            found = pd.Series(False, index=frame.index)
+            for name in ("protein_a", "protein_b", *_worded(frame)):
+                found |= frame[name].astype(str).str.contains(wanted, case=False, regex=False)
+            keep &= found
         if (self.lowest, self.highest) != (0.0, 1.0):
             keep &= frame["probability"].between(self.lowest, self.highest)
         return _in_order(frame[keep], self.order)
+
+
+def _worded(frame: pd.DataFrame) -> list[str]:
+    """A person's own columns, without those of numbers: a 1 is no protein."""
+    def has_words(values: pd.Series) -> bool:
+        return bool(pd.to_numeric(values[values.astype(str) != ""], errors="coerce").isna().any())
+
+    return [name for name in PredictionTable(frame).carried if has_words(frame[name])]
 
 
 def _has_outcome(frame: pd.DataFrame, outcome: str) -> pd.Series:

@@ -104,8 +104,10 @@ def choose_filter(job: Job) -> ResultFilter:
     """Widgets of the filter, side by side."""
     search, slider, order = st.columns([2, 2, 1.4], vertical_alignment="bottom")
     protein = search.text_input(
-        "Find a protein", key=f"protein-{job.id}", placeholder="part of an id", icon=":material/search:"
-    )
+        "Find a protein", key=f"protein-{job.id}", placeholder="part of an id, or of your own columns",
+        icon=":material/search:", help="Looks into the ids, and into the columns of your table that hold "
+        "words, such as gene names.",
+    )  # fmt: skip
     lowest, highest = slider.slider(
         "Probability from … to", 0.0, 1.0, (0.0, 1.0), step=0.01, key=f"range-{job.id}"
     )
@@ -193,6 +195,6 @@ def _columns() -> dict[str, object]:
             "Known proteins", help="How many of the two the model has learned from. Select the row to see "
             "which training proteins they are like, and what that means for the score.",
         ),
-        "status": column.TextColumn("Status", help="warning: scored, but read the note."),
+        "status": column.TextColumn("Status", width=110, help="warning: scored, but read the note."),
         "message": column.TextColumn("Note", width=350),
     }  # fmt: skip
