@@ -58,12 +58,15 @@ class PredictParams(Params):
     used : dict
         What scored the rows: title and threshold of the model, encoder, its revision, device, precision,
         versions. Written by the worker.
+    screen : str
+        Job of the screen whose best pairs these are; empty for others.
     """
 
     bundle: str
     bundle_digest: str = ""
     device: str = "auto"
     precision: str = "auto"
+    screen: str = ""
     used: dict[str, str | float] = field(default_factory=dict)
 
 

@@ -16,11 +16,13 @@ from pages.components.result_summary import (
 )
 from pages.components.result_table import explore_results
 from pages.components.results import load_results
+from pages.components.screen_explain import show_way_back
 
 with page("Results") as workspace:
     job = choose_job(workspace)
     model = model_of(workspace, job)
 
+    show_way_back(workspace, job)
     show_head(workspace, job, about_model(model))
     if not job.results_removed:
         if job.state.is_finished and job.n_done:

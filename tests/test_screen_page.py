@@ -19,6 +19,7 @@ from esm2amp_core.screen_files import ScreenFolder
 from esm2amp_core.store.tables import JobRow
 from esm2amp_core.tasks.worker import run_pending
 from pages.components import screen_downloads
+from pages.components.screen_hits import _without_minus_zero
 from pages.components.screen_inputs import ALL
 
 HOSTILE = "<img/src=x/onerror=alert(1)>**b**$x$"
@@ -174,6 +175,19 @@ def test_the_numbers_are_those_of_the_screen(workspace, job):
     assert "standard deviations" in words(app) and "sticky" in words(app)
 
 
+def test_why_pairs_are_fewer_than_baits_times_library_is_told(workspace, job):
+    assert "2 × 30 is" not in words(at(job))
+    both = screen(workspace, fasta({**LIBRARY, **BAITS}), fasta(BAITS))  # 2 × 30 and one of both baits
+    assert "2 × 32 is 64, but 61 pairs" in words(at(both)).replace("\\", "")
+
+
+def test_z_that_rounds_to_zero_has_no_sign():
+    hits = pd.DataFrame({"z": [-0.004, -0.006, None], "z_a": [0.004, -1, 2]})
+    shown = _without_minus_zero(hits)
+    assert [f"{z:.2f}" for z in shown["z"]] == ["0.00", "-0.01", "nan"]
+    assert [f"{z:.2f}" for z in shown["z_a"]] == ["0.00", "-1.00", "2.00"]
+
+
 def test_hits_are_ordered_by_score_by_z_and_by_bait(workspace, job):
     hits, app = folder_of(workspace, job).hits, at(job)
     assert app.dataframe[0].value["probability"].tolist() == sorted(hits["probability"], reverse=True)
@@ -208,6 +222,9 @@ def test_chosen_hits_become_a_prediction_and_its_explanation(workspace, job):
     (explained,), (scored,) = workspace.jobs.list(kind=EXPLAIN), workspace.jobs.list(kind=PREDICT)
     assert app.query_params["job"] == explained.id and explained.params["source"] == scored.id
     run_pending(workspace)
+    (back,) = (link for link in visit("results", job=scored.id).main.page_link
+               if link.label == "Back to the screen")
+    assert f"job={job.id}" in back.proto.query_string and "screen" in back.proto.page
     found = workspace.results(scored.id).frame
     assert all((found[side] == best[side]).all() for side in ("protein_a", "protein_b"))
     # Screened or predicted, a pair has one score.

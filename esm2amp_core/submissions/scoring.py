@@ -19,10 +19,10 @@ RUN = re.compile(r" \(run (\d{1,6})\)$")
 
 
 def prediction(
-    settings: Settings, pairs: PairTable, *, bundle: str, title: str, device: str, precision: str
+    settings: Settings, pairs: PairTable, *, bundle: str, title: str, device: str, precision: str, screen: str
 ) -> Submission:
     """As `Workspace.submit_prediction`."""
-    params = PredictParams(**how_to_score(settings, pairs, bundle, device, precision))
+    params = PredictParams(screen=screen, **how_to_score(settings, pairs, bundle, device, precision))
     return Submission(kind=PREDICT, params=params, pairs=pairs, title=title)
 
 

@@ -38,8 +38,9 @@ class Submitting:
         return JobFolders(self.jobs)
 
     def submit_prediction(
-        self, pairs: PairTable, *, bundle: str = "", title: str = "", device: str = "", precision: str = ""
-    ) -> Job:
+        self, pairs: PairTable, *, bundle: str = "", title: str = "", device: str = "", precision: str = "",
+        screen: str = "",
+    ) -> Job:  # fmt: skip
         """Queue pairs to be scored.
 
         Parameters
@@ -50,6 +51,8 @@ class Submitting:
             Empty for one made from the pairs.
         device, precision : str
             Empty for those in the settings.
+        screen : str
+            Job of the screen whose best pairs these are, if of one.
 
         Raises
         ------
@@ -59,7 +62,8 @@ class Submitting:
             If there are no pairs, too many, or they cannot be kept.
         """
         return self._submit(scoring.prediction(
-            self.settings, pairs, bundle=bundle, title=title, device=device, precision=precision
+            self.settings, pairs, bundle=bundle, title=title, device=device, precision=precision,
+            screen=screen,
         ))  # fmt: skip
 
     def submit_evaluation(

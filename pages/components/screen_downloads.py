@@ -19,7 +19,7 @@ from esm2amp_core.predictions import precision_in_words
 from esm2amp_core.screen_files import ScreenFolder
 from pages.components.file_row import stem_of
 from pages.components.page import show_user_error
-from pages.components.screen_reading import ANEW
+from pages.components.screen_reading import ANEW, called_words
 from pages.components.text import count, flatten, literal
 
 MOST_PAIRS = 10_000_000
@@ -43,6 +43,8 @@ def show_files(job: Job, screen: ScreenFolder) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Tables and network**")
+        st.caption(f"The network holds all best pairs, not only those drawn: "
+                   f"{called_words(screen, screen.hits, 'best pair', 'best pairs')}")
         for name, words in TABLES.items():
             if name not in missing:
                 _button(job, name, words[:1].upper() + words[1:],
@@ -58,7 +60,8 @@ def show_files(job: Job, screen: ScreenFolder) -> None:
             _button(job, "tables.zip", "All tables, network and settings (ZIP)",
                     lambda: _zipped(screen.folder))
     if len(screen.left_out):
-        with st.expander(f"{count(len(screen.left_out), 'record')} not scored under its own name"):
+        names_of = "its" if len(screen.left_out) == 1 else "their"
+        with st.expander(f"{count(len(screen.left_out), 'record')} not scored under {names_of} own name"):
             st.dataframe(screen.left_out.head(SHOWN_LEFT_OUT), hide_index=True,
                          alt="Records that were left out")
     facts = {key: value for key, value in screen.summary.items() if key not in ("notes", "format")}

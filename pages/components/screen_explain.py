@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from esm2amp_core.errors import UserError
+from esm2amp_core.errors import JobError, UserError
 from esm2amp_core.jobs import Job
 from esm2amp_core.pairs import PairTable
 from esm2amp_core.screen_proteins import read_screen
 from esm2amp_core.workspace import Workspace
-from pages.components.navigation import EXPLAIN, RESULTS, open_job
+from pages.components.navigation import EXPLAIN, RESULTS, SCREEN, open_job
 from pages.components.page import show_user_error
 from pages.components.text import count
 
@@ -39,6 +39,16 @@ def offer_explanation(workspace: Workspace, job: Job, hits: pd.DataFrame) -> Non
         open_job(asked.id, EXPLAIN if explain else RESULTS)
 
 
+def show_way_back(workspace: Workspace, job: Job) -> None:
+    """A link to the screen these pairs were chosen in, if it is still there."""
+    try:
+        screen = workspace.jobs.get(str(job.params.get("screen", "")))
+    except JobError:
+        return
+    st.page_link(SCREEN, label="Back to the screen", icon=":material/arrow_back:",
+                 query_params={"job": screen.id})
+
+
 def _predict(workspace: Workspace, job: Job, hits: pd.DataFrame) -> Job:
     """Queue the hits as a prediction by the same model; what the screen found goes along as columns."""
     frame = pd.DataFrame({
@@ -49,7 +59,7 @@ def _predict(workspace: Workspace, job: Job, hits: pd.DataFrame) -> Job:
     })  # fmt: skip
     pairs = PairTable(frame, _proteins(workspace, job, {*frame["protein_a"], *frame["protein_b"]}))
     how = {name: str(job.params[name]) for name in ("bundle", "device", "precision")}
-    return workspace.submit_prediction(pairs, title=f"Best pairs of {job.title}", **how)
+    return workspace.submit_prediction(pairs, title=f"Best pairs of {job.title}", screen=job.id, **how)
 
 
 def _proteins(workspace: Workspace, job: Job, names: set[str]) -> dict:

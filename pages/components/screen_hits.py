@@ -90,11 +90,18 @@ def _show_table(hits: pd.DataFrame, order: str, *, key: str) -> list[int]:
     if (hits["sticky"] != "").any():
         columns.append("sticky")
     event = st.dataframe(
-        hits[columns], key=key, hide_index=True, on_select="rerun", selection_mode="multi-row",
+        _without_minus_zero(hits[columns]), key=key, hide_index=True, on_select="rerun",
+        selection_mode="multi-row",
         height=min(38 + 35 * max(len(hits), 1), 528), placeholder="–", column_config=_columns(order),
         alt="Best pairs of the screen",
     )  # fmt: skip
     return event["selection"]["rows"]
+
+
+def _without_minus_zero(hits: pd.DataFrame) -> pd.DataFrame:
+    """A z that rounds to 0 is shown as 0.00, not as -0.00."""
+    z = [name for name in ("z", "z_a", "z_b") if name in hits]
+    return hits.assign(**{name: hits[name].mask(hits[name].abs() < 0.005, 0.0) for name in z})
 
 
 def _columns(order: str) -> dict[str, object]:
@@ -102,8 +109,8 @@ def _columns(order: str) -> dict[str, object]:
     of_protein = order == PARTNERS
     return {
         "rank": column.NumberColumn("Rank", width=60),
-        "protein_a": column.TextColumn("Protein" if of_protein else "Protein A"),
-        "protein_b": column.TextColumn("Partner" if of_protein else "Protein B"),
+        "protein_a": column.TextColumn("Protein" if of_protein else "Protein A", width=190),
+        "protein_b": column.TextColumn("Partner" if of_protein else "Protein B", width=190),
         "probability": column.ProgressColumn("Probability", min_value=0, max_value=1, format="%.3f",
                                              width=150),
         "z": column.NumberColumn("z", format="%.2f", help="The smaller of the two; the other one's where a "

@@ -122,10 +122,12 @@ def show_background(job: Job, screen: ScreenFolder) -> None:
         st.markdown("**No protein is sticky**; those with the highest means:")
         shown = proteins.sort_values("mean_logit", ascending=False)
     column = st.column_config
+    shown = shown.head(TOP_STICKY)
     st.dataframe(
-        shown.head(TOP_STICKY)[["protein", "role", "length", "n_partners", "background",
-                                "n_background", "mean_logit", "sd_logit", "share_called", "n_hits"]],
-        hide_index=True, height=min(38 + 35 * max(min(len(shown), TOP_STICKY), 1), 388), alt="Proteins",
+        shown.assign(share_called=100 * shown["share_called"]), hide_index=True,
+        height=min(38 + 35 * max(len(shown), 1), 388), alt="Proteins",
+        column_order=["protein", "role", "length", "n_partners", "background", "n_background", "mean_logit",
+                      "sd_logit", "share_called", "n_hits"],
         column_config={
             "protein": "Protein", "role": "Role", "length": "Residues", "n_partners": "Partners",
             "background": column.TextColumn("Compared with", help="Its partners in this screen; where they "
@@ -135,7 +137,8 @@ def show_background(job: Job, screen: ScreenFolder) -> None:
                                               help="Mean logit with those it is compared with."),
             "sd_logit": column.NumberColumn("Spread", format="%.2f",
                                             help="Standard deviation of its logits."),
-            "share_called": column.NumberColumn("Called interacting", format="percent"),
+            "share_called": column.NumberColumn("Called", format="%.1f %%", help="Share of those it is "
+                                                "compared with that it is called interacting with."),
             "n_hits": column.NumberColumn("Among the best", help="In how many of the best pairs it is."),
         },
     )  # fmt: skip

@@ -72,7 +72,8 @@ def _show_summary(screen: ScreenFolder) -> None:
     about = screen.summary
     n_sticky = int(sticky_of(screen).sum())
     numbers = [
-        ("Pairs scored", f"{about['n_pairs']:,}", "Each two proteins once."),
+        ("Pairs scored", f"{about['n_pairs']:,}", "Each two proteins once: A with B is B with A. No "
+         "protein is paired with itself, unless that was asked for."),
         ("Called interacting", f"{about['n_called']:,}",
          f"{about['n_called'] / about['n_pairs']:.2%} of the pairs: their probability reaches the model's "
          f"threshold, {about['threshold']:.2f}."),
@@ -85,6 +86,11 @@ def _show_summary(screen: ScreenFolder) -> None:
     ]  # fmt: skip
     for column, (label, number, tip) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(label, number, help=tip, border=True)
+    n_all = 0 if screen.is_all_vs_all else about["n_baits"] * about["n_library"]
+    if n_all > about["n_pairs"]:
+        st.caption(f"{about['n_baits']:,} × {about['n_library']:,} is {n_all:,}, but "
+                   f"{count(about['n_pairs'], 'pair')}: a bait that is in the library is not paired with "
+                   "itself, and two such baits are one pair.")
 
 
 def _proteins(screen: ScreenFolder) -> tuple[str, str, str]:
