@@ -85,7 +85,9 @@ def predict(
 def embed(
     fasta: Annotated[Path, typer.Argument(help="FASTA file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Features: .npz or .h5.")],
-    encoder: Annotated[str, typer.Option(help="Folder or Hugging Face id of an ESM-2 model.")] = "",
+    encoder: Annotated[
+        str, typer.Option(help="ESM-2 model: folder, Hugging Face id, or a model of `esm2amp models list`.")
+    ] = "",
     engine: Engine = LOCAL,
     ray_address: RayAddress = "",
     precision: Precision = "",
