@@ -59,7 +59,7 @@ def recognise_columns(raw: RawTable, known: Collection[str] = ()) -> ColumnMap:
     """
     names = list(raw.frame.columns)
     ids = _by_side(names, _IDS) or _directed(names)
-    sequences = _by_side(names, _SEQUENCES)
+    sequences = _by_side(names, _SEQUENCES) or _directed(names, _SEQUENCES)
     headerless = _without_names(raw, known)
     # Ids such as 'p1' and 'p2' look like column names, but not if they are known proteins.
     if headerless and not (ids and _stem(ids[0]).startswith("protein")):

@@ -56,7 +56,7 @@ def note_repeats(table: PairTable) -> Issue | None:
     row = table.frame["row"].iloc[int(places[0])]
     told = (f"{len(places):,} rows repeat an earlier pair (the first is row {row:,})" if len(places) > 1 else
             f"Row {row:,} repeats an earlier pair")
-    problem = f"{told}: the same two sequences, in either order. All rows are scored."
+    problem = f"{told}: the same two sequences, in either order. Each is scored."
     return Issue(None, "", problem, "", Severity.WARNING)
 
 

@@ -42,7 +42,8 @@ def test_the_order_of_columns_does_not_matter(header):
 @pytest.mark.parametrize(
     "header",
     ["protein_a,protein_b,sequence_a,sequence_b", "id1,id2,seq1,seq2",
-     "Protein1,Protein2,Sequence1,Sequence2", "ProteinA,ProteinB,SeqA,SeqB"],
+     "Protein1,Protein2,Sequence1,Sequence2", "ProteinA,ProteinB,SeqA,SeqB",
+     "bait,prey,bait_seq,prey_seq", "Receptor,Ligand,Receptor sequence,Ligand sequence"],
 )  # fmt: skip
 def test_sequence_columns_are_recognised_and_not_carried(header):
     table = pairs(f"{header},Label\nx,y,{A},{B},1\n", fasta="")
