@@ -248,6 +248,12 @@ def test_a_segment_chosen_by_keyboard_stands_in_the_address(workspace):
     assert P53[:10] in [code.value for code in app.code]
 
 
+def test_the_box_of_segments_falls_back_to_none_and_not_to_the_first(workspace):
+    app = visit("explain", job=explained(workspace, [1]), token="B.segment3")
+    (box,) = [box for box in app.selectbox if box.label == "Chosen segment"]
+    assert box.value == "B.segment3" and not box.proto.HasField("default")
+
+
 def test_a_segment_that_does_not_exist_is_passed_over(workspace):
     app = visit("explain", job=explained(workspace, [1]), token="A.segment99<b>")
     assert app.selectbox(key="explain-segment").value is None

@@ -61,7 +61,8 @@ def show_selection(view: View) -> None:
     st.session_state[CHOOSER] = chosen[0] if chosen else None  # the address decides
     left, right = st.columns([1, 3], gap="medium")
     left.selectbox(
-        "Chosen segment", view.pair.tokens, key=CHOOSER, on_change=_picked, placeholder="none",
+        # Where quick clicks cut a run short, the box falls back to its default: that must be no segment.
+        "Chosen segment", view.pair.tokens, index=None, key=CHOOSER, on_change=_picked, placeholder="none",
         format_func=lambda token: _with_residues(view.pair, token),
     )  # fmt: skip
     with right:

@@ -75,8 +75,8 @@ def _choose_segment(pair: PairTokens) -> None:
     chosen = chosen_tokens(pair)
     st.session_state[SEGMENT] = chosen[0] if chosen else None  # the address decides
     st.selectbox(
-        "Chosen segment", [token for token in pair.tokens if pair.residues(token)], key=SEGMENT, width=320,
-        placeholder="none", on_change=_segment_picked,
+        "Chosen segment", [token for token in pair.tokens if pair.residues(token)], index=None, key=SEGMENT,
+        width=320, placeholder="none", on_change=_segment_picked,
         format_func=lambda token: f"{token}: {residue_words(*pair.residues(token))}",
     )  # fmt: skip
 
