@@ -58,8 +58,10 @@ def recognise_columns(raw: RawTable, known: Collection[str] = ()) -> ColumnMap:
         If they are not recognised; the message lists the columns.
     """
     names = list(raw.frame.columns)
-    ids = _by_side(names, _IDS) or _directed(names)
-    sequences = _by_side(names, _SEQUENCES) or _directed(names, _SEQUENCES)
+    sided = _by_side(names, _IDS)
+    ids = sided or _directed(names, _IDS)
+    # Nobody can tell whether the bait's sequence is that of protein A.
+    sequences = _by_side(names, _SEQUENCES) or (None if sided else _directed(names, _SEQUENCES))
     headerless = _without_names(raw, known)
     # Ids such as 'p1' and 'p2' look like column names, but not if they are known proteins.
     if headerless and not (ids and _stem(ids[0]).startswith("protein")):

@@ -51,6 +51,11 @@ def test_sequence_columns_are_recognised_and_not_carried(header):
     assert table.carried == ["Label"]
 
 
+def test_sequences_by_part_are_not_guessed_to_belong_to_names_by_side():
+    raw = read_table(f"protein_a,protein_b,receptor_seq,ligand_seq\nx,y,{A},{B}\n")
+    assert recognise_columns(raw) == ColumnMap("protein_a", "protein_b")
+
+
 def test_names_are_preferred_over_gene_symbols():
     assert recognise_columns(read_table("gene1,gene2,protein1,protein2\na,b,c,d\n")) == ColumnMap(
         "protein1", "protein2"
