@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-WIDTH, HEIGHT = 900, 560
-"""Pixels over which nodes are spread: what a usual window leaves. In a larger one, more room is between."""
+WIDTH, HEIGHT = 690, 530
+"""Pixels over which nodes are spread: what a window of 1,000 leaves. A larger one puts more between them."""
 LETTER, LINE = 6.8, 14
 """Pixels of a letter and of a line of the names."""
 SIDES = {"top center": (0, 1), "bottom center": (0, -1), "middle right": (1, 0), "middle left": (-1, 0)}

@@ -19,6 +19,8 @@ from pages.components.tabs import show_tabs
 from pages.components.text import count, literal
 
 MOST_NOTES = 200
+WIDTHS = (1, 1.35, 1.15, 1.15, 0.85)
+"""Of the numbers: in a window of 1,000 pixels no label is cut."""
 
 WHAT_Z_SAYS = (
     "**z** says by how many standard deviations a pair's score lies above what its proteins score with "
@@ -84,7 +86,7 @@ def _show_summary(screen: ScreenFolder) -> None:
         ("Left out", f"{about['n_failed']:,}", "Records that could not be scored; “Files and settings” lists "
          "them."),
     ]  # fmt: skip
-    for column, (label, number, tip) in zip(st.columns(len(numbers)), numbers, strict=True):
+    for column, (label, number, tip) in zip(st.columns(WIDTHS), numbers, strict=True):
         column.metric(label, number, help=tip, border=True)
     n_all = 0 if screen.is_all_vs_all else about["n_baits"] * about["n_library"]
     if n_all > about["n_pairs"]:
