@@ -138,7 +138,7 @@ def test_a_waterfall_tells_the_models_own_output_and_what_the_values_fall_short_
     values = np.zeros(20)
     values[3] = 1.5
     written = " ".join(texts(waterfall(values, 0.5, pair(), unit="logit", output=2.02)))
-    assert "to 2.02 (this pair)" in written and "+0.02 of it is not accounted for" in written
+    assert "to 2.02 (this pair)" in written and "0.02 is not accounted for" in written
     assert "accounted" not in " ".join(texts(waterfall(values, 0.5, pair(), unit="logit", output=2.0)))
 
 

@@ -83,7 +83,7 @@ def waterfall(
     ends = steps.starts + steps.values
     output = ends[-1] if output is None else output
     gap = "" if number_text(output) == number_text(ends[-1]) else (
-        f"\n{number_text(output - ends[-1], '+.2g')} of it is not accounted for")  # fmt: skip
+        f"\n{number_text(abs(output - ends[-1]), '.2g')} is not accounted for")  # fmt: skip
     figure = new_figure(width_mm, (20 if gap else 17) + 5 * len(names))
     axes = figure.subplots()
     places = np.arange(len(names))
