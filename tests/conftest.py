@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,19 @@ def jobs(tmp_path: Path):
 
 @pytest.fixture
 def file_size_limit():
-    """Let this process write no file beyond so many bytes, as on a full disk, until the test ends."""
+    """A block in which this process writes no file beyond so many bytes, as on a full disk.
+
+    No longer than needed: what the tests themselves report may go into a larger file.
+    """
     resource = pytest.importorskip("resource", reason="this system limits no file sizes")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    @contextmanager
+    def limited(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

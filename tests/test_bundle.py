@@ -198,8 +198,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_bundle_that_finds_no_room_is_told_in_words(tmp_path, file_size_limit):
-    file_size_limit(2_000)
-    with pytest.raises(BundleError, match="amps cannot be written: File too large"):
+    with file_size_limit(2_000), pytest.raises(BundleError, match="amps cannot be written: File too large"):
         save_bundle(tmp_path / "amps", manifest_for("amps"), build("amps"), selfcheck=SELFCHECK)
     assert not list(tmp_path.iterdir())
 

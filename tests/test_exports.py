@@ -194,8 +194,7 @@ def test_features_that_find_no_room_are_told_in_words(tmp_path, file_size_limit,
     proteins = [Protein(f"p{length}", "A" * length) for length in range(10, 60)]
     values = np.random.default_rng(0).random((50, 13, 40), dtype="float32")
     features = ProteinFeatures(tuple(protein.digest for protein in proteins), values)
-    file_size_limit(50_000)
-    with pytest.raises(UserError, match="cannot be written: File too large"):
+    with file_size_limit(50_000), pytest.raises(UserError, match="cannot be written: File too large"):
         write_features(proteins, features, tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -217,8 +217,7 @@ def test_a_state_that_cannot_be_written_is_told_in_words(tmp_path):
 
 def test_a_state_that_finds_no_room_is_told_in_words(tmp_path, file_size_limit):
     train, valid = train_and_valid()
-    file_size_limit(5_000)
-    with pytest.raises(UserError, match="state cannot be written: File too large"):
+    with file_size_limit(5_000), pytest.raises(UserError, match="state cannot be written: File too large"):
         fit(build(), train, valid, SETTINGS, checkpoint=tmp_path / "state")
     assert not list(tmp_path.iterdir())
 
