@@ -43,7 +43,7 @@ from esm2amp_core.figures.explanation_parts import (
     token_matrix,
 )
 from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm, shown_pairs
-from esm2amp_core.figures.explanation_track import sequence_track
+from esm2amp_core.figures.explanation_track import USUAL_PIXELS, sequence_track
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
 
 HOSTILE = "<img src=x onerror=alert(1)> %{x} $d$"
@@ -290,25 +290,29 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     sequence = "ACDEFGHIKL" * 4
     values = RNG.normal(size=T)
     figure = sequence_track(sequence, "B", values, PAIR, signed=True)
-    blocks, letters = (trace for trace in figure.data if trace.type == "bar")
+    blocks, cells = (trace for trace in figure.data if trace.type == "bar")
+    letters = next(trace for trace in figure.data if trace.type == "heatmap")
     assert_allclose(np.array(blocks.x) - np.array(blocks.width) / 2, np.arange(0.5, 40, 4))
     assert sum(blocks.width) == 40
     assert_allclose(blocks.marker.color, values[10:])
     assert blocks.marker.cmin == -blocks.marker.cmax == -np.abs(values).max()
-    assert "".join(letters.text) == sequence and list(letters.x[:3]) == [1, 2, 3]
-    assert letters.customdata[4][0] == "B.segment1" and letters.hovertext[4] == "F5"
-    assert letters.marker.color == CLICKABLE
+    assert "".join(letters.text[0]) == sequence and list(letters.x[:3]) == [1, 2, 3]
+    assert list(cells.x[:3]) == [1, 2, 3]
+    assert cells.customdata[4][0] == "B.segment1" and cells.hovertext[4] == "F5"
+    assert cells.marker.color == CLICKABLE
 
 
-def test_letters_are_as_wide_as_one_another_so_that_all_or_none_show():
-    figure = sequence_track("AIWL" * 10, "B", np.ones(T), PAIR, signed=False)
-    letters = figure.data[-1]
-    assert figure.layout.uniformtext.mode == "hide"  # letters that do not fit are not drawn
-    # A hidden line, wider than any letter, decides for each of them whether it fits.
-    hidden = letters.texttemplate.partition("<br>")[2]
-    assert "fill-opacity:0" in hidden and ">W<" in hidden
-    size, widest = (float(part.partition("em")[0]) for part in letters.texttemplate.split("font-size:")[1:])
-    assert widest > 1.1 * size and size * letters.insidetextfont.size == 12
+def test_letters_without_room_are_not_made():
+    def letters_of(length):
+        pair = PairTokens(TOKENS, ("x", "y"), (length, length))
+        figure = sequence_track("A" * length, "B", np.ones(T), pair, signed=False)
+        return next(trace for trace in figure.data if trace.type == "heatmap")
+
+    for length, shown in [(40, True), (100, True), (101, False), (393, False), (2_000, False)]:
+        letters = letters_of(length)
+        assert (USUAL_PIXELS / length > letters.xgap) == shown
+        assert letters.textfont.size is None  # Plotly then fits the letters to the cells
+        assert not "".join(letters.text[1]).strip()  # there for the fit alone
 
 
 def test_a_track_outlines_only_its_own_segments():

@@ -189,7 +189,7 @@ def test_a_region_is_drawn_over_its_residues_and_up_to_the_end():
     figure = track(region_frame(("Domain", 11, 30), ("Domain", 90, 500), ("Domain", 101, 200),
                                 ("Other", 1, 5)))
     unseen, bars = [trace for trace in figure.data if trace.yaxis == "y3"]
-    assert (unseen.hoverinfo, unseen.marker.color, unseen.text) == ("skip", UNSEEN, ".")
+    assert (unseen.hoverinfo, unseen.marker.color) == ("skip", UNSEEN)
     edges = [(x - w / 2, x + w / 2) for x, w in zip(bars.x, bars.width, strict=True)]
     assert edges == [(10.5, 30.5), (89.5, 100.5)]  # one wholly behind the end is not drawn
     assert "residues 90–500" in bars.hovertext[1] and "<img" not in bars.hovertext[0]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from esm2amp_core.figures.explanation_numbers import count_steps
 from esm2amp_core.figures.explanation_pair import (
@@ -24,43 +23,52 @@ from esm2amp_core.number_text import number_text
 
 PIXELS_PER_BAR = 22
 TITLE_LETTERS = 16
+BETWEEN = 0.018
+"""Between two panels, as a share of the width."""
 
 
 def importance_bars(
     panels: Sequence[Bars], pair: PairTokens, *, chosen: Sequence[str] = ()
 ) -> go.Figure:
     """Bars of every method in a panel of its own; tokens stand in the same order in all of them."""
-    n, hovers = len(pair.tokens), pair.hovers()
-    figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, horizontal_spacing=0.018,
-                           subplot_titles=[_wrapped(panel.title) for panel in panels])  # fmt: skip
-    for column, panel in enumerate(panels, start=1):
+    n, hovers, traces, titles, axes = len(pair.tokens), pair.hovers(), [], [], {}
+    width = (1 - BETWEEN * (len(panels) - 1)) / len(panels)
+    for number, panel in enumerate(panels, start=1):
         most = float(np.nanmax(np.abs(panel.values), initial=0)) or 1.0
         low, high = (-1.08 * most if panel.signed else 0.0), 1.08 * most
-        figure.add_bar(x=panel.values, y=list(range(n)), orientation="h", hoverinfo="skip",
-                       marker={"color": _colours(panel), "line": {"width": 0}}, **STILL,
-                       row=1, col=column)  # fmt: skip
+        left = (number - 1) * (width + BETWEEN)
+        axes[f"xaxis{number}"] = {
+            "domain": [left, left + width], "range": [low, high], "nticks": 3, "tickfont": {"size": 10},
+            "zeroline": panel.signed, "zerolinecolor": FAINT, "showgrid": False, "automargin": False,
+        }  # fmt: skip
+        titles.append({"text": _wrapped(panel.title), "x": left + width / 2, "xref": "paper", "y": 1,
+                       "yref": "paper", "xanchor": "center", "yanchor": "bottom", "showarrow": False,
+                       "font": {"size": 12}})  # fmt: skip
+        place = {"y": list(range(n)), "orientation": "h", "xaxis": f"x{number}", **STILL}
+        traces.append(go.Bar(x=panel.values, hoverinfo="skip",
+                             marker={"color": _colours(panel), "line": {"width": 0}}, **place))  # fmt: skip
         # The whole width of a row can be clicked, also where its bar is short.
-        figure.add_bar(
-            x=[high - low] * n, base=[low] * n, y=list(range(n)), orientation="h", width=1,
-            marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in pair.tokens],
+        traces.append(go.Bar(
+            x=[high - low] * n, base=[low] * n, width=1, marker={"color": CLICKABLE, "line": {"width": 0}},
+            customdata=[[token] for token in pair.tokens],
             text=[f"{words}<br>{panel.title}: {number_text(value, '+.3g' if panel.signed else '.3g')}"
                   for words, value in zip(hovers, panel.values, strict=True)],
-            textposition="none", hovertemplate="%{text}<extra></extra>", **STILL, row=1, col=column,
-        )  # fmt: skip
-        figure.update_xaxes(range=[low, high], nticks=3, tickfont={"size": 10}, zeroline=panel.signed,
-                            zerolinecolor=FAINT, row=1, col=column)
-    figure.update_yaxes(tickvals=list(range(n)), ticktext=list(pair.tokens), range=[n - 0.5, -0.5],
-                        zeroline=False)
-    # Automatic margins would have Plotly draw everything twice.
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(showgrid=False, automargin=False)
-    figure.add_hline(y=pair.per_protein - 0.5, line={"color": FAINT, "width": 1, "dash": "dot"})
+            textposition="none", hovertemplate="%{text}<extra></extra>", **place,
+        ))  # fmt: skip
+    y = pair.per_protein - 0.5
+    between = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y,
+               "line": {"color": FAINT, "width": 1, "dash": "dot"}}  # fmt: skip
+    # One call and one axis for all rows: ten times as fast as subplots that are filled one by one.
+    figure = go.Figure(traces, {
+        **axes, "annotations": titles, "shapes": [between],
+        "yaxis": {"tickvals": list(range(n)), "ticktext": pair.tokens, "range": [n - 0.5, -0.5],
+                  "zeroline": False, "showgrid": False, "automargin": False},
+        "height": PIXELS_PER_BAR * n + 100, "barmode": "overlay", "bargap": 0.25, "showlegend": False,
+        "margin": {"l": 90, "r": 10, "t": 52, "b": 34}, "dragmode": False, "clickmode": "event+select",
+        "hovermode": "closest",
+    })  # fmt: skip
     for i in pair.positions(chosen):
         _outline(figure, i)
-    figure.update_annotations(font_size=12)
-    figure.update_layout(height=PIXELS_PER_BAR * n + 100, barmode="overlay", bargap=0.25, showlegend=False,
-                         margin={"l": 90, "r": 10, "t": 52, "b": 34}, dragmode=False,
-                         clickmode="event+select", hovermode="closest")  # fmt: skip
     return figure
 
 

@@ -26,12 +26,10 @@ from esm2amp_core.figures.explanation_pair import (
 from esm2amp_core.number_text import number_text
 
 HEIGHT, CURVE_HEIGHT = 122, 90
-# Plotly leaves out each text wider than its bar, so that wide letters would go while narrow ones stay. A line
-# that nobody sees, wider than any letter, makes all texts equally wide: all letters show, or none. The text's
-# own size sets lines apart; it is small, so that the letter stays in the middle of its cell.
-LETTER = '<span style="font-size:4em">%{text}</span><br><span style="fill-opacity:0;font-size:4.6em">W</span>'
-LINE, SMALLEST = 3, 2
-"""Pixels; a letter has four times as many."""
+ROOM_PIXELS, USUAL_PIXELS = 6, 1100
+"""A cell needs more than so many for a letter; and how wide both sequences are on most screens."""
+MOST_AT_ONCE = 100
+"""Residues of a protein whose letters show from the start."""
 # Automatic margins would have Plotly draw everything twice.
 BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": "",
            "automargin": False}
@@ -94,10 +92,8 @@ def sequence_track(
     figure.update_layout(
         yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
         height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
-        # Without a gap Plotly rounds bars to whole pixels, and shows the letters of the wider ones only.
-        bargap=0.001,
+        bargap=0,
         margin={"l": 6, "r": 6, "t": 26, "b": 34}, dragmode="zoom", clickmode="event+select",
-        uniformtext={"minsize": SMALLEST, "mode": "hide"},
         hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
     )  # fmt: skip
@@ -135,7 +131,7 @@ def _add_segments(
 def _add_letters(
     figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens, muted: bool
 ) -> None:
-    """Lower row: Plotly leaves out letters that do not fit into their cells, so that zooming shows them."""
+    """Lower row: letters, which zooming shows, on cells that can be clicked."""
     places, known = list(range(1, len(sequence) + 1)), residues is not None
     token_of = [""] * len(sequence)
     for token in pair.tokens:
@@ -149,12 +145,19 @@ def _add_letters(
         most = _largest(residues)
         figure.add_heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
                            colorscale=LETTERS, showscale=False)
+    # Plotly fits the letters of a heatmap to its cells, less the gap between these, and makes none where
+    # nothing is left: a text per bar that is hidden when too small takes most of the time of the page. It
+    # fits only where there are several rows: there is another one, with one text that nobody sees.
+    room = max(ROOM_PIXELS, USUAL_PIXELS / len(sequence) if len(sequence) > MOST_AT_ONCE else 0)
+    figure.add_heatmap(
+        z=np.zeros((2, len(sequence))), x=places, y=[0.48, 1.48], xgap=room, hoverinfo="skip",
+        text=[list(sequence), [" "] + [""] * (len(sequence) - 1)], texttemplate="%{text}",
+        textfont={"color": DARK, "family": "monospace"}, colorscale=[[0, CLICKABLE], [1, CLICKABLE]],
+        showscale=False,
+    )  # fmt: skip
     figure.add_bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
-        marker={"color": CLICKABLE, "line": {"width": 0}},
-        text=list(sequence), texttemplate=LETTER, textposition="inside", insidetextanchor="middle",
-        textangle=0, insidetextfont={"color": DARK, "family": "monospace", "size": LINE},
-        customdata=[[token] for token in token_of],
+        marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,

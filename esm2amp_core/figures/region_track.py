@@ -49,10 +49,9 @@ def add_regions(
     length = pair.lengths["AB".index(side)]
     colours, rows = type_colours(types), {}
     laid = lay_out(regions, types, length, most_lanes=MOST_LANES)
-    # Unseen: Plotly draws no axis to which nothing belongs, and forgets which of the letters above are too
-    # small to be shown unless the bars of its last axis have a text as well.
-    figure.add_bar(x=[(length + 1) / 2], width=[length], y=[1], yaxis="y3", hoverinfo="skip", text=".",
-                   textposition="inside", textfont={"size": 10, "color": UNSEEN}, marker_color=UNSEEN)
+    # Unseen: Plotly draws no axis to which nothing belongs.
+    figure.add_bar(x=[(length + 1) / 2], width=[length], y=[1], yaxis="y3", hoverinfo="skip",
+                   marker_color=UNSEEN)
     for name, own in laid.groupby("type", sort=False):
         _add_row(figure, own, colours[name])
         rows[name] = (own["lane"].min() + own["lane"].max()) / 2
