@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.basedatatypes import BaseTraceType
 
 from esm2amp_core.figures.explanation_pair import (
     CHOSEN,
@@ -66,50 +67,53 @@ def sequence_track(
     muted, muted_residues : bool
         True where nothing should be read from `values`, or from `residues`: these are grey.
     """
-    end = len(sequence) + 0.5
-    figure = go.Figure()
-    name = picture_text(pair.names["AB".index(side)], limit=60)
-    figure.add_annotation(text=f"<b>{side}</b> · {name} · {len(sequence):,} residues", x=0, xref="paper", y=1,
-                          yref="paper", xanchor="left", yanchor="bottom", showarrow=False)  # fmt: skip
-    _add_segments(figure, side, values, pair, signed, muted)
-    _add_letters(figure, sequence, side, residues, pair, muted_residues)
+    end, name = len(sequence) + 0.5, picture_text(pair.names["AB".index(side)], limit=60)
+    # The colour of zero behind the letters: seen where nothing is known of residues.
+    shapes = [{"type": "rect", "x0": 0.5, "x1": end, "y0": 0.03, "y1": 0.93, "layer": "below",
+               "fillcolor": LETTERS[len(LETTERS) // 2][1], "line": {"width": 0}}]  # fmt: skip
+    shapes += [
+        {"type": "rect", "x0": found[0] - 0.5, "x1": found[1] + 0.5, "y0": 0, "y1": 1, "yref": "paper",
+         "line": {"color": CHOSEN, "width": 2.5}}
+        for token in chosen if token.startswith(f"{side}.") and (found := pair.residues(token))
+    ]  # fmt: skip
+    traces = _segments(side, values, pair, signed, muted)
+    traces += _letters(sequence, side, residues, pair, muted_residues)
+    layout = {
+        "xaxis": {"range": [0.5, end], "showgrid": False, "zeroline": False, "ticks": "outside",
+                  "tickformat": ",~f", "minallowed": 0.5, "maxallowed": end, "automargin": False},
+        "yaxis": {**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
+        "annotations": [{"text": f"<b>{side}</b> · {name} · {len(sequence):,} residues", "x": 0, "y": 1,
+                         "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
+                         "showarrow": False}],
+        "shapes": shapes, "height": HEIGHT, "showlegend": False, "barmode": "overlay", "bargap": 0,
+        "margin": {"l": 6, "r": 6, "t": 26, "b": 34}, "dragmode": "zoom", "clickmode": "event+select",
+        "hovermode": "closest", "plot_bgcolor": "rgba(0,0,0,0)",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
+    }  # fmt: skip
     if residues is not None:
         most = _largest(residues)
-        figure.add_scatter(
+        traces.append(go.Scatter(
             x=list(range(1, len(sequence) + 1)), y=residues, yaxis="y2", mode="lines",
             line={"color": MUTED if muted_residues else POSITIVE, "width": 1.2}, text=list(sequence),
             hovertemplate="%{text}%{x}: %{y:+.3g}<extra></extra>",
-        )  # fmt: skip
-        figure.update_layout(yaxis2={**BORDERS, "range": [-1.05 * most, 1.05 * most], "domain": [0, 0.46],
-                                     "zeroline": True, "zerolinecolor": FAINT})  # fmt: skip
-        figure.update_xaxes(anchor="y2")
-    for token in chosen:
-        if token.startswith(f"{side}.") and (found := pair.residues(token)):
-            figure.add_shape(type="rect", x0=found[0] - 0.5, x1=found[1] + 0.5, y0=0, y1=1, yref="paper",
-                             line={"color": CHOSEN, "width": 2.5})
-    figure.update_xaxes(range=[0.5, end], showgrid=False, zeroline=False, ticks="outside", tickformat=",~f",
-                        minallowed=0.5, maxallowed=end, automargin=False)  # fmt: skip
-    figure.update_layout(
-        yaxis={**BORDERS, "range": [0, 2], "domain": [0, 1] if residues is None else [0.5, 1]},
-        height=HEIGHT + (0 if residues is None else CURVE_HEIGHT), showlegend=False, barmode="overlay",
-        bargap=0,
-        margin={"l": 6, "r": 6, "t": 26, "b": 34}, dragmode="zoom", clickmode="event+select",
-        hovermode="closest", plot_bgcolor="rgba(0,0,0,0)",
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
-    )  # fmt: skip
-    return figure
+        ))  # fmt: skip
+        layout["yaxis2"] = {**BORDERS, "range": [-1.05 * most, 1.05 * most], "domain": [0, 0.46],
+                            "zeroline": True, "zerolinecolor": FAINT}  # fmt: skip
+        layout["xaxis"]["anchor"] = "y2"
+        layout["height"] += CURVE_HEIGHT
+    return go.Figure(traces, layout)
 
 
-def _add_segments(
-    figure: go.Figure, side: str, values: np.ndarray, pair: PairTokens, signed: bool, muted: bool
-) -> None:
+def _segments(
+    side: str, values: np.ndarray, pair: PairTokens, signed: bool, muted: bool
+) -> list[BaseTraceType]:
     """Upper row: one block per segment, which can be clicked."""
     own = [(i, token, found) for i, token in enumerate(pair.tokens)
            if token.startswith(f"{side}.") and (found := pair.residues(token))]
     hovers, limit = pair.hovers(), _largest(values)
     shown, centred = (np.abs(values), False) if muted else (values, signed)
     colours = MUTED_SIZES if muted else DIVERGING if signed else SEQUENTIAL
-    figure.add_bar(
+    blocks = go.Bar(
         x=[(start + end) / 2 for _, _, (start, end) in own],
         width=[end - start + 1 for _, _, (start, end) in own],
         y=[0.96] * len(own), base=[1.02] * len(own),
@@ -121,16 +125,17 @@ def _add_segments(
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
     # Blocks may have any colour on either page: their numbers bring a ground of their own.
-    figure.add_scatter(
-        x=[(start + end) / 2 for _, _, (start, end) in own], y=[1.5] * len(own), mode="markers+text",
+    numbers = go.Scatter(
+        x=blocks.x, y=[1.5] * len(own), mode="markers+text",
         marker={"color": PALE, "size": 17}, textfont={"color": DARK, "size": 11}, hoverinfo="skip",
         text=[token.partition(".")[2].removeprefix("segment") for _, token, _ in own], **STILL,
     )  # fmt: skip
+    return [blocks, numbers]
 
 
-def _add_letters(
-    figure: go.Figure, sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens, muted: bool
-) -> None:
+def _letters(
+    sequence: str, side: str, residues: np.ndarray | None, pair: PairTokens, muted: bool
+) -> list[BaseTraceType]:
     """Lower row: letters, which zooming shows, on cells that can be clicked."""
     places, known = list(range(1, len(sequence) + 1)), residues is not None
     token_of = [""] * len(sequence)
@@ -138,30 +143,27 @@ def _add_letters(
         if token.startswith(f"{side}.segment"):
             start, end = pair.residues(token)
             token_of[start - 1 : end] = [token] * (end - start + 1)
-    # The colour of zero: seen where nothing is known of residues.
-    figure.add_shape(type="rect", x0=0.5, x1=len(sequence) + 0.5, y0=0.03, y1=0.93, layer="below",
-                     fillcolor=LETTERS[len(LETTERS) // 2][1], line_width=0)
-    if known and not muted:
-        most = _largest(residues)
-        figure.add_heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
-                           colorscale=LETTERS, showscale=False)
+    most = _largest(residues) if known else 1.0
+    colours = [go.Heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
+                          colorscale=LETTERS, showscale=False)] if known and not muted else []  # fmt: skip
     # Plotly fits the letters of a heatmap to its cells, less the gap between these, and makes none where
     # nothing is left: a text per bar that is hidden when too small takes most of the time of the page. It
     # fits only where there are several rows: there is another one, with one text that nobody sees.
     room = max(ROOM_PIXELS, USUAL_PIXELS / len(sequence) if len(sequence) > MOST_AT_ONCE else 0)
-    figure.add_heatmap(
+    letters = go.Heatmap(
         z=np.zeros((2, len(sequence))), x=places, y=[0.48, 1.48], xgap=room, hoverinfo="skip",
         text=[list(sequence), [" "] + [""] * (len(sequence) - 1)], texttemplate="%{text}",
         textfont={"color": DARK, "family": "monospace"}, colorscale=[[0, CLICKABLE], [1, CLICKABLE]],
         showscale=False,
     )  # fmt: skip
-    figure.add_bar(
+    cells = go.Bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
         marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in token_of],
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
+    return [*colours, letters, cells]
 
 
 def _largest(values: np.ndarray) -> float:
