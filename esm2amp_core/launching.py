@@ -98,8 +98,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _detached() -> dict[str, object]:
-    """Options that keep the worker alive when the terminal or the app closes."""
+    """Options that keep the worker alive when the terminal or the app closes, and pages ahead of it."""
     if os.name == "posix":
-        return {"start_new_session": True}
-    flags = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP")
+        return {"start_new_session": True}  # it makes itself nice
+    flags = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP", "BELOW_NORMAL_PRIORITY_CLASS")
     return {"creationflags": sum(getattr(subprocess, flag, 0) for flag in flags)}

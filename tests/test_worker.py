@@ -27,7 +27,7 @@ from esm2amp_core.store.database import LOCK_SECONDS
 from esm2amp_core.store.job_queue import JobQueue
 from esm2amp_core.store.worker_seat import BEAT_SECONDS, STALE, STARTING, process_is_gone
 from esm2amp_core.tasks import worker
-from esm2amp_core.tasks.worker import run_pending, run_worker
+from esm2amp_core.tasks.worker import NICENESS, run_pending, run_worker
 from esm2amp_core.workspace import Workspace
 
 SAMPLES = Path(__file__).with_name("job_samples.py")
@@ -378,6 +378,16 @@ def test_a_killed_worker_is_replaced_when_a_page_asks(tmp_path):
         os.kill(pids[-1], signal.SIGKILL)
         wait_until(lambda: workspace.seat.holder() is None)
     assert pids[0] != pids[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="niceness")
+def test_a_worker_lets_pages_go_first(tmp_path):
+    workspace = Workspace.open(Settings(workspace=tmp_path, worker_idle_seconds=1))
+    workspace.ensure_worker()
+    wait_until(lambda: workspace.seat.holder() and workspace.seat.holder().pid)
+    worker = workspace.seat.holder().pid
+    assert os.getpriority(os.PRIO_PROCESS, worker) == min(os.nice(0) + NICENESS, 19)
+    os.kill(worker, signal.SIGKILL)
 
 
 def test_a_worker_that_cannot_start_is_told_and_leaves_the_seat_free(workspace, monkeypatch):

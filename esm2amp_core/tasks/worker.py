@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,8 @@ from esm2amp_core.workspace import Workspace
 LOG = logging.getLogger("esm2amp_core.tasks.worker")  # also when it is run as __main__
 LOOK_SECONDS = 0.5
 TROUBLE_SECONDS = 5.0
+NICENESS = 10
+"""The web process and the browser often share the worker's processors: pages come first."""
 
 
 class Heartbeat(threading.Thread):
@@ -192,6 +195,8 @@ def main() -> int:
     parser.add_argument("--exit-when-idle", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--name", default="", help="name under which the seat was reserved")
     options = parser.parse_args()
+    if os.name == "posix":
+        os.nice(NICENESS)
     try:
         run_worker(Settings.from_environment(), exit_when_idle=options.exit_when_idle, name=options.name)
     except UserError as error:
