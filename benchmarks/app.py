@@ -7,8 +7,9 @@ it twice, with 10 and with 10,000 past jobs, and measures in a browser with an e
 
 Seconds are from what the person does until the page is complete: nothing runs, tables and charts are drawn.
 "first" is the first visit after the server started, "later" the median of the visits after it, each with an
-empty browser profile, but for "again": the same address a third time in the same browser. "server" is
-processor time of the web process, where the system tells (Linux).
+empty browser profile, but for "again": the same address a third time in the same browser, and "from the
+list": by a link on the page of jobs, after that was looked at for a while. "server" is processor time of
+the web process, where the system tells (Linux).
 Needs Chromium and the packages of ``pip install -e '.[test]'``.
 """
 
@@ -51,6 +52,8 @@ from esm2amp_core.workspace import Workspace  # noqa: E402
 WIDTH, HEIGHT = 1280, 900
 LIMIT_SECONDS = 2.0
 TIMEOUT = 120_000
+READING_MS = 2_500
+"""A person looks at a page for so long before choosing something on it."""
 NAME = 42
 COMPLETE = """() => {
     const all = (name) => [...document.querySelectorAll(`[data-testid=${name}]`)]
@@ -165,6 +168,24 @@ def look_at_explanation(person: Person, job_id: str, visits: int) -> None:
         page.context.close()
 
 
+def come_from_the_list(person: Person, jobs: dict[str, str], n_rows: int, visits: int) -> None:
+    """Open jobs from the list of them, a while after the app was opened: no page is loaded anew."""
+    signs = {"large": (f"results of {n_rows:,} rows", f"of {n_rows:,} matching rows"),
+             "explained": ("explained pair", "Chosen segment")}  # fmt: skip
+    for _ in range(visits + 1):
+        for job, (name, sign) in signs.items():
+            page = person.new_tab()
+            page.goto(f"{person.address}/jobs")
+            box = page.get_by_role("textbox", name="Find a job")
+            box.fill(jobs[job])
+            box.press("Enter")
+            page.get_by_text("1 job", exact=True).wait_for()
+            page.wait_for_timeout(READING_MS)
+            link = page.locator(f"a[href*='{jobs[job]}']").first
+            person.wait(f"{name}, from the list", page, link.click, sign)
+            page.context.close()
+
+
 def look_at_jobs(person: Person, visits: int) -> None:
     """The history, and a search in it."""
     for _ in range(visits + 1):
@@ -213,6 +234,7 @@ def measure(workspace: Workspace, jobs: dict[str, str], options: argparse.Namesp
         look_at_first_page(person, options.visits)
         look_at_results(person, jobs["large"], options.rows, options.visits)
         look_at_explanation(person, jobs["explained"], options.visits)
+        come_from_the_list(person, jobs, options.rows, options.visits)
         look_at_jobs(person, options.visits)
         paste_pairs(person, workspace, options.pairs, options.proteins, options.visits)
         memory = peak_memory_mb(person.server)

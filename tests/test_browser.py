@@ -21,6 +21,8 @@ from playwright.sync_api import Page, expect
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from running_app import chromium, find_chromium, free_port, running_app
 
+from pages.components.early_scripts import LIBRARIES, early_scripts
+
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 pytestmark = [
     pytest.mark.browser,
@@ -122,6 +124,17 @@ def assert_fits(page: Page) -> None:
         ".map(box => [box.scrollWidth, box.clientWidth])"
     )
     assert all(needed <= given for needed, given in widths), widths
+
+
+def test_libraries_are_there_before_a_chart_or_a_table_is_asked_for(server, page):
+    scripts = re.findall(r"static/js/([\w.-]+\.js)", early_scripts())
+    assert [name.partition(".")[0] for name in scripts] == list(LIBRARIES)
+    page.goto(server.address)
+    expect(page.get_by_role("button", name="Check these pairs")).to_be_visible()
+    page.wait_for_function(
+        "names => names.every(name => performance.getEntriesByType('resource')"
+        ".some(entry => entry.name.endsWith(name) && entry.responseStatus === 200))", arg=scripts,
+    )  # fmt: skip
 
 
 def test_a_fresh_server_opens_on_any_page_first(tmp_path, browser, server):

@@ -14,6 +14,7 @@ import streamlit as st
 from esm2amp_core.errors import Issue, UserError
 from esm2amp_core.settings import Settings
 from esm2amp_core.workspace import Workspace
+from pages.components.early_scripts import early_scripts
 from pages.components.navigation import ensure_declared
 from pages.components.text import count, literal
 
@@ -44,7 +45,7 @@ def page(title: str) -> Iterator[Workspace]:
     ensure_declared()
     st.set_page_config(page_title=f"{title} · esm2amp", page_icon=ICON, layout="wide")
     st.logo(LOGO, size="medium")
-    st.html(STYLE)
+    st.html(STYLE + early_scripts(), unsafe_allow_javascript=True)
     with error_boundary():
         workspace = _open_workspace(Settings.from_environment())
         workspace.ensure_worker()
