@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
 from browser_steps import click_until, downloaded
 from page_samples import make_starter
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from running_app import chromium, find_chromium, free_port, running_app
@@ -216,9 +216,13 @@ def test_a_selected_row_shows_the_two_sequences(results, page):
     expect(page.get_by_text("Protein B: 92 residues")).to_be_visible()
 
 
+def attention_of(page: Page) -> Locator:
+    return page.get_by_role("figure", name="Attention: how much each segment takes")
+
+
 def cell_of(page: Page, row: int, column: int, n_tokens: int = 20) -> tuple[float, float]:
     """Where a cell of the heatmap lies in the window."""
-    drawn = page.locator(".js-plotly-plot:has(.hm) .nsewdrag").first
+    drawn = attention_of(page).locator(".nsewdrag").first
     drawn.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
     box = drawn.bounding_box()
@@ -235,8 +239,8 @@ def test_a_cell_of_the_heatmap_chooses_its_segments_in_all_pictures(results, ser
     page.get_by_role("button", name="Explain this pair").click()
     page.wait_for_url("**/explain?job=*")
     expect(page.get_by_role("tab", name="Attention")).to_be_visible(timeout=180 * SECONDS)
-    click_until(page.get_by_role("tab", name="Attention"), page.locator(".js-plotly-plot .hm"))
-    expect(page.locator(".js-plotly-plot .hm")).to_have_count(1)
+    click_until(page.get_by_role("tab", name="Attention"), attention_of(page).locator(".hm"))
+    expect(attention_of(page).locator(".hm")).to_have_count(1)
     page.mouse.click(*cell_of(page, 3, 17))
     page.wait_for_url("**token=A.segment3&token=B.segment7")
     expect(page.get_by_text("A.segment3: residues 31 to 39 of P04637")).to_be_visible()
