@@ -85,7 +85,8 @@ def sequence_track(
         "annotations": [{"text": f"<b>{side}</b> · {name} · {len(sequence):,} residues", "x": 0, "y": 1,
                          "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
                          "showarrow": False}],
-        "shapes": shapes, "height": HEIGHT, "showlegend": False, "barmode": "overlay", "bargap": 0,
+        "shapes": shapes, "height": HEIGHT, "showlegend": False, "barmode": "overlay",
+        "bargap": 0.001,  # without a gap Plotly rounds bars to whole pixels, away from their outlines
         "margin": {"l": 6, "r": 6, "t": 26, "b": 34}, "dragmode": "zoom", "clickmode": "event+select",
         "hovermode": "closest", "plot_bgcolor": "rgba(0,0,0,0)",
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
