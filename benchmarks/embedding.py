@@ -2,14 +2,14 @@
 
 (a) the published way: `protloc-mex-x` from PyPI, batch size 1, float32; put into a temporary folder
 (b) a plain loop over `transformers.EsmModel` with padded batches of 8, float32
-ours: `embed_pooled` without a cache, float32 and bfloat16
+ours: `embed_pooled` without a cache, float32 and, where the processor has it, bfloat16
 All in one run on the same weights and proteins, one after the other, beside this machine's rate of a large
 matrix product. Prints one table and writes embedding.json here (or --json FILE).
 
     .venv/bin/python benchmarks/embedding.py                  # 16 proteins, some minutes
     .venv/bin/python benchmarks/embedding.py --proteins 200   # the full one: an hour and a half on two cores
     .venv/bin/python benchmarks/embedding.py --proteins 200 --without-plain  # half an hour
-    .venv/bin/python benchmarks/embedding.py --curve          # also: cost by number of proteins, bfloat16
+    .venv/bin/python benchmarks/embedding.py --curve          # also: cost by number of proteins
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from machine import ceilings, describe
+from machine import PRECISIONS, ceilings, describe, words_of
 from transformers import EsmConfig, EsmForMaskedLM, EsmTokenizer
 
 from esm2amp_core.embed.alphabet import MASK, PAD, VOCABULARY, encode
@@ -124,7 +124,7 @@ def main() -> None:
     proteins, model = make_proteins(options.proteins), make_model(options.layers, options.width)
     embedders = {
         name: Esm2Embedder(deepcopy(model.esm).to(dtype), name="esm2_t33_650M", revision="random")
-        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+        for name, dtype in PRECISIONS.items()
     }
     residues = sum(len(protein.sequence) for protein in proteins)
     with tempfile.TemporaryDirectory() as folder:
@@ -145,8 +145,7 @@ def main() -> None:
         after = ceilings()
     ceiling = {name: max(before[name], after[name]) for name in before}
     print(f"{len(proteins)} proteins, {residues:,} residues, {options.layers} layers; {describe()}")
-    print(f"ceiling: products {ceiling['product_float32'] / 1e9:,.0f} GFLOP/s float32, "
-          f"{ceiling['product_bfloat16'] / 1e9:,.0f} bfloat16; copy {ceiling['copy'] / 1e9:.1f} GB/s")
+    print(words_of(ceiling))
     print(f"{'':26}{'seconds':>10}{'residues/s':>12}{'ratio':>8}{'of ceiling':>12}{'difference':>12}")
     first = next(iter(found))
     for name, way in found.items():
@@ -160,14 +159,14 @@ def main() -> None:
         way["difference"] = float(np.linalg.norm(features[name] - exact) / np.linalg.norm(exact))
         print(f"{name:26}{way['seconds']:10.1f}{way['residues_per_second']:12,.0f}{way['ratio']:8.2f}"
               f"{way['share_of_ceiling']:12.0%}{way['difference']:12.1e}")
-    growth = []
+    growth, name = [], [*embedders][-1]
     for part in (4, 8, 16, 32) if options.curve else ():
         some = make_proteins(part)
         begun = time.perf_counter()
-        embed_pooled([*some, *some], embedders["bfloat16"])  # each twice: only distinct ones cost
+        embed_pooled([*some, *some], embedders[name])  # each twice: only distinct ones cost
         taken, length = time.perf_counter() - begun, sum(len(protein.sequence) for protein in some)
         growth.append({"proteins": part, "residues": length, "seconds": taken})
-        print(f"bfloat16, {part:3} distinct of {2 * part:3} proteins, {length:7,} residues {taken:8.1f} s "
+        print(f"{name}, {part:3} distinct of {2 * part:3} proteins, {length:7,} residues {taken:8.1f} s "
               f"{length / taken:8,.0f} residues/s")
     record = {"machine": describe(), "ceiling": ceiling, "proteins": len(proteins), "residues": residues,
               "layers": options.layers, "ways": found, "growth": growth}

@@ -11,7 +11,12 @@ from statistics import median
 
 import torch
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+from esm2amp_core.bfloat16 import computes_bfloat16
+
+PRECISIONS = {"float32": torch.float32}
+"""Those that the processor multiplies matrices in; others it would only emulate, many times slower."""
+if computes_bfloat16(torch.device("cpu")):
+    PRECISIONS["bfloat16"] = torch.bfloat16
 
 
 def seconds(work: Callable[[], object], *, repeats: int = 3) -> float:
@@ -42,6 +47,13 @@ def ceilings() -> dict[str, float]:
     """Rates of the machine, measured now."""
     rates = {f"product_{name}": product_rate(name) for name in PRECISIONS}
     return {**rates, "copy": copy_rate()}
+
+
+def words_of(rates: dict[str, float]) -> str:
+    """`ceilings` in a line."""
+    products = ", ".join(f"{rates[f'product_{name}'] / 1e9:,.0f} {name}" for name in PRECISIONS)
+    without = "" if "bfloat16" in PRECISIONS else " (no bfloat16 on this processor)"
+    return f"ceiling: products in GFLOP/s: {products}{without}; copy {rates['copy'] / 1e9:.1f} GB/s"
 
 
 def describe() -> dict[str, object]:

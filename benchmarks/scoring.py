@@ -2,9 +2,10 @@
 
 The published way, as its authors evaluate: features in a table with one column per number, merged into one
 wide row per pair, a dense tensor of all pairs, a DataLoader with batches of 32, torch's TransformerEncoder in
-float32. Ours: `ModelBundle.scorer`, pairs by index, in float32 and bfloat16, from the features in memory to
-logits, everything that is prepared once included. All in one run, in turns, so that a busy machine is equally
-busy for all; time is wall-clock. Prints one table and writes scoring.json here (or --json FILE).
+float32. Ours: `ModelBundle.scorer`, pairs by index, in float32 and, where the processor has it, bfloat16,
+from the features in memory to logits, everything that is prepared once included. All in one run, in turns, so
+that a busy machine is equally busy for all; time is wall-clock. Prints one table and writes scoring.json here
+(or --json FILE).
 
     .venv/bin/python benchmarks/scoring.py                      # 2,000 pairs of 200 proteins
     .venv/bin/python benchmarks/scoring.py --pairs 320 --curve  # quick; and how cost grows
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from machine import ceilings, describe
+from machine import PRECISIONS, ceilings, describe, words_of
 from torch import nn
 
 from esm2amp_core.bundles import EncoderRef, Manifest
@@ -83,12 +84,12 @@ def compare(n_pairs: int, n_proteins: int, rounds: int) -> tuple[dict[str, dict]
     pairs = pd.DataFrame({"Protein1": [f"P{i}" for i in first], "Protein2": [f"P{i}" for i in second]})
     ways = {
         "published": lambda: published_way(classifier, table, pairs),
-        "float32": lambda: bundle.scorer(features).score(first, second)[0],
-        "bfloat16": lambda: bundle.scorer(features, precision="bfloat16").score(first, second)[0],
     }
+    for name in PRECISIONS:
+        ways[name] = lambda name=name: bundle.scorer(features, precision=name).score(first, second)[0]
     times: dict[str, list[float]] = {name: [] for name in ways}
     logits = {}
-    bundle.scorer(features, precision="bfloat16").score(first[:64], second[:64])  # libraries load
+    bundle.scorer(features, precision=[*PRECISIONS][-1]).score(first[:64], second[:64])  # libraries load
     for _ in range(rounds):
         for name, way in ways.items():
             begun = time.perf_counter()
@@ -98,7 +99,7 @@ def compare(n_pairs: int, n_proteins: int, rounds: int) -> tuple[dict[str, dict]
              for name, values in times.items()}  # fmt: skip
     exact = bundle.probabilities(logits["published"])
     shifts = {name: float(np.abs(bundle.probabilities(logits[name]) - exact).max())
-              for name in ("float32", "bfloat16")}  # fmt: skip
+              for name in PRECISIONS}  # fmt: skip
     return found, shifts
 
 
@@ -135,8 +136,7 @@ def main() -> None:
     after = ceilings()
     ceiling = {name: max(before[name], after[name]) for name in before}
     print(f"{options.pairs:,} pairs of {options.proteins:,} proteins; {describe()}")
-    print(f"ceiling: products {ceiling['product_float32'] / 1e9:,.0f} GFLOP/s float32, "
-          f"{ceiling['product_bfloat16'] / 1e9:,.0f} bfloat16; copy {ceiling['copy'] / 1e9:.1f} GB/s")
+    print(words_of(ceiling))
     print(f"{'':24}{'seconds':>10}{'pairs/s':>10}{'ratio':>8}{'of ceiling':>12}{'max shift':>11}")
     for name, way in ways.items():
         kind = "bfloat16" if name == "bfloat16" else "float32"

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from esm2amp_core.jobs import JobState
 from esm2amp_core.tasks.worker import run_pending
-from pages.components.inputs import EXAMPLES
+from pages.components.inputs import EXAMPLES, n_records
 
 
 def paste(pairs: str, fasta: str = FASTA) -> AppTest:
@@ -138,7 +138,8 @@ def test_two_bare_sequences_are_enough(workspace):
     ("text", "number"),
     [
         (f">one\n{P53}\n>two\n{MDM2}", 2), (f"{P53}\n>second\n{MDM2}", 2),
-        (f"{P53}\n >b\n{MDM2}\n>c\n{P53}", 3),
+        (f"{P53}\n >b\n{MDM2}\n>c\n{P53}", 3), (f"{P53}\n \n{MDM2}", 2),
+        (f">one\n\n{P53}\n\n\n{MDM2}\n\n>c", 3),
     ],
 )  # fmt: skip
 def test_two_sequences_in_one_box_are_never_joined(workspace, text, number):
@@ -149,6 +150,11 @@ def test_two_sequences_in_one_box_are_never_joined(workspace, text, number):
     sound(app.run())
     assert f"Box B holds {number} sequences; keep one." in words(app).replace("\\", "")
     assert not metrics(app) and not [found for found in app.button if found.label.startswith("Predict")]
+
+
+def test_one_sequence_over_many_lines_and_below_a_gap_is_one():
+    assert n_records(f">one\n\n{P53}\n{MDM2}\n") == n_records(f"\n{P53}\n{MDM2}\n\n") == 1
+    assert n_records(" \n") == 0
 
 
 def test_two_sequences_without_names_are_titled_by_their_lengths(workspace):

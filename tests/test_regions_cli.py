@@ -14,6 +14,7 @@ from uniprot_server import make_entry, running
 
 from esm2amp_core.annotations.region import AnnotationError
 from esm2amp_core.cli.main import main
+from esm2amp_core.files.run_lock import sole_writer
 from esm2amp_core.regions.importance import read_importances
 
 LENGTHS = {"P1": 100, "P2": 95, "P3": 10}
@@ -223,6 +224,13 @@ def test_wrong_use_is_one_line_and_leaves_nothing_behind(esm2amp, arguments, mes
     code, out, err = esm2amp(*arguments, "--annotations", "regions.csv", "-o", "out")
     assert (code, out) == (2, "") and message in err and "Traceback" not in err
     assert not Path("out").exists()
+
+
+def test_a_second_run_into_the_same_folder_is_refused_before_the_work(esm2amp, monkeypatch):
+    monkeypatch.setattr("esm2amp_core.regions.running.analyse", lambda *_, **__: pytest.fail("worked"))
+    with sole_writer(Path("out")):
+        code, _, err = esm2amp("attention.csv", "--annotations", "regions.csv", "-o", "out")
+    assert code == 2 and "out is being written by another process" in err and not Path("out").exists()
 
 
 def test_a_folder_that_stands_is_not_touched(esm2amp):

@@ -53,6 +53,7 @@ def regions(
     segments shuffled within their protein), pair_enrichment.csv, position_bias.csv, annotation_issues.csv and
     summary.json.
     """
+    from esm2amp_core.files.run_lock import sole_writer
     from esm2amp_core.files.whole_folder import check_new_folder
     from esm2amp_core.regions.folder import write_analysis
     from esm2amp_core.regions.importance import MEASURES, read_importances
@@ -74,7 +75,7 @@ def regions(
     )  # fmt: skip
     label, interacts = truth_and_prediction(important.pairs, importances, labels,
                                             max_file_mb=settings.max_file_mb)
-    with reporting() as report:
+    with sole_writer(output), reporting() as report:
         if known is None:
             from esm2amp_core.downloads.uniprot import look_up
 
@@ -84,9 +85,9 @@ def regions(
             important, known, types=[name for name in types.split(",") if name.strip()], label=label,
             interacts=interacts, n_shufflings=shufflings, n_resamples=resamples, seed=seed, report=report,
         )  # fmt: skip
-    files = _files(importances=importances, annotations=annotations, labels=labels, sequences=sequences,
-                   entry_list=entry_list)
-    write_analysis(analysis, output, {"by": by, "share": share, **files})
+        files = _files(importances=importances, annotations=annotations, labels=labels,
+                       sequences=sequences, entry_list=entry_list)
+        write_analysis(analysis, output, {"by": by, "share": share, **files})
     _tell(analysis, output)
 
 

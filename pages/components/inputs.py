@@ -67,7 +67,8 @@ def _two_sequences() -> Source | None:
     if crowded := {side: n for side, text in texts.items() if (n := n_records(text)) > 1}:
         for side, number in crowded.items():
             show_user_error(SequenceError(f"Box {side} holds {number:,} sequences; keep one.",
-                                          hint=f"For several pairs, use '{PASTE}' or '{UPLOAD}'."))
+                                          hint="A sequence has no empty line in it. "
+                                          f"For several pairs, use '{PASTE}' or '{UPLOAD}'."))
         return None
     if not all(sequences.values()):
         if asked:
@@ -98,9 +99,16 @@ def without_header(text: str) -> str:
 
 
 def n_records(text: str) -> int:
-    """Number of sequences in a box: one per FASTA header, and one for what stands above the first."""
-    lines = text.strip().splitlines()
-    return sum(map(_is_header, lines)) + bool(lines and not _is_header(lines[0]))
+    """Number of sequences in a box: a FASTA header begins one, and so do letters behind an empty line."""
+    number, may_begin, under_header = 0, True, False
+    for line in text.strip().splitlines():
+        if _is_header(line):
+            number, may_begin, under_header = number + 1, False, True
+        elif not line.strip():
+            may_begin = may_begin or not under_header
+        else:
+            number, may_begin, under_header = number + may_begin, False, False
+    return number
 
 
 def _is_header(line: str) -> bool:
