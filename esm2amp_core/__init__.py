@@ -20,4 +20,10 @@ Read in this order:
 - `splitting`: labelled pairs divided so that nothing leaks, and leaks of given splits named.
 """
 
+import os
+
 __version__ = "0.1.0"
+
+# A score must not depend on the pair's place in a batch. On some processors MKL sums a row in another order
+# where it begins at an uneven address, unless it is told not to before its first product.
+os.environ.setdefault("MKL_CBWR", "AUTO")
