@@ -1,6 +1,7 @@
 """The shape of the package, as a test: imports point one way, heavy libraries stay where they belong."""
 
 import ast
+import os
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -149,6 +150,14 @@ def test_the_core_knows_nothing_of_streamlit():
 def test_package_inits_import_nothing_of_ours():
     for path in CORE.rglob("__init__.py"):
         assert not imported_modules(path), path
+
+
+def test_importing_the_package_tells_mkl_to_sum_alike_unless_it_was_told_otherwise():
+    code = "import os, esm2amp_core; print(os.environ['MKL_CBWR'])"
+    clean = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
+    for told, kept in (({}, "AUTO"), ({"MKL_CBWR": "COMPATIBLE"}, "COMPATIBLE")):
+        run = subprocess.run([sys.executable, "-c", code], env=clean | told, capture_output=True, text=True)
+        assert run.stdout.strip() == kept
 
 
 def test_pages_are_short():

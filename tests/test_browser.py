@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,6 +22,8 @@ from playwright.sync_api import Locator, Page, expect
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from running_app import chromium, find_chromium, free_port, running_app
 
+from esm2amp_core.figures.explanation_pair import PairTokens
+from esm2amp_core.figures.explanation_track import sequence_track
 from pages.components.early_scripts import LIBRARIES, early_scripts
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
@@ -135,6 +138,30 @@ def test_libraries_are_there_before_a_chart_or_a_table_is_asked_for(server, page
         "names => names.every(name => performance.getEntriesByType('resource')"
         ".some(entry => entry.name.endsWith(name) && entry.responseStatus === 200))", arg=scripts,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("length", "first", "last", "shown"),
+    [
+        (393, 1, 393, False), (393, 1, 150, False), (393, 200, 393, False), (2_700, 500, 1_500, False),
+        (393, 1, 100, True), (393, 300, 340, True), (60, 1, 60, True), (10, 1, 10, True),
+    ],
+)  # fmt: skip
+def test_letters_of_a_sequence_show_where_they_can_be_read_and_are_not_made_elsewhere(
+    browser, length, first, last, shown
+):
+    tokens = tuple(f"{side}.segment{i}" for side in "AB" for i in range(10))
+    figure = sequence_track("MEEPQSDPSV" * (length // 10) + "M" * (length % 10), "A", np.ones(20),
+                            PairTokens(tokens, ("x", "y"), (length, length)), signed=False)  # fmt: skip
+    figure.update_layout(width=1120).update_xaxes(range=[first - 0.5, last + 0.5])
+    tab = browser.new_page(viewport={"width": 1280, "height": 300})
+    tab.set_content(figure.to_html(include_plotlyjs=True))
+    tab.locator(".main-svg").first.wait_for()
+    letters = tab.locator(".heatmap-label text").filter(has_text=re.compile("[A-Z]"))
+    assert letters.count() == (last - first + 1 if shown else 0)
+    sizes = letters.evaluate_all("all => all.map(text => parseFloat(getComputedStyle(text).fontSize))")
+    assert all(8 <= size <= 12 for size in sizes)
+    tab.close()
 
 
 def test_a_fresh_server_opens_on_any_page_first(tmp_path, browser, server):

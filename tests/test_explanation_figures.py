@@ -43,7 +43,7 @@ from esm2amp_core.figures.explanation_parts import (
     token_matrix,
 )
 from esm2amp_core.figures.explanation_swarm import MOST_PAIRS, beeswarm, shown_pairs
-from esm2amp_core.figures.explanation_track import USUAL_PIXELS, sequence_track
+from esm2amp_core.figures.explanation_track import sequence_track
 from esm2amp_core.figures.explanation_trust import controls_histogram, removal_curves
 
 HOSTILE = "<img src=x onerror=alert(1)> %{x} $d$"
@@ -237,6 +237,14 @@ def test_all_panels_have_the_tokens_in_one_order_from_the_top():
         assert [item[0] for item in places.customdata] == list(TOKENS)
 
 
+@pytest.mark.parametrize("n_panels", [1, 7, 10, 12])
+def test_panels_share_the_whole_width(n_panels):
+    figure = importance_bars([Bars("a", np.ones(T), "", False)] * n_panels, PAIR)
+    domains = [axis.domain for axis in figure.select_xaxes()]
+    assert len(domains) == n_panels and domains[0][0] == 0
+    assert domains[-1][1] == pytest.approx(1) and domains[-1][1] <= 1
+
+
 def test_signed_panels_are_centred_and_coloured_by_sign_and_muted_ones_are_grey():
     values = np.linspace(-1, 2, T)
     figure = importance_bars([Bars("a", values, "", True), Bars("b", values, "", True, True)], PAIR)
@@ -291,28 +299,16 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     values = RNG.normal(size=T)
     figure = sequence_track(sequence, "B", values, PAIR, signed=True)
     blocks, cells = (trace for trace in figure.data if trace.type == "bar")
-    letters = next(trace for trace in figure.data if trace.type == "heatmap")
+    letters = {place: letter for trace in figure.data if trace.type == "heatmap"
+               for place, letter in zip(trace.x, trace.text[0], strict=True)}
     assert_allclose(np.array(blocks.x) - np.array(blocks.width) / 2, np.arange(0.5, 40, 4))
     assert sum(blocks.width) == 40
     assert_allclose(blocks.marker.color, values[10:])
     assert blocks.marker.cmin == -blocks.marker.cmax == -np.abs(values).max()
-    assert "".join(letters.text[0]) == sequence and list(letters.x[:3]) == [1, 2, 3]
+    assert letters == dict(enumerate(sequence, start=1))
     assert list(cells.x[:3]) == [1, 2, 3]
     assert cells.customdata[4][0] == "B.segment1" and cells.hovertext[4] == "F5"
     assert cells.marker.color == CLICKABLE
-
-
-def test_letters_without_room_are_not_made():
-    def letters_of(length):
-        pair = PairTokens(TOKENS, ("x", "y"), (length, length))
-        figure = sequence_track("A" * length, "B", np.ones(T), pair, signed=False)
-        return next(trace for trace in figure.data if trace.type == "heatmap")
-
-    for length, shown in [(40, True), (100, True), (101, False), (393, False), (2_000, False)]:
-        letters = letters_of(length)
-        assert (USUAL_PIXELS / length > letters.xgap) == shown
-        assert letters.textfont.size is None  # Plotly then fits the letters to the cells
-        assert not "".join(letters.text[1]).strip()  # there for the fit alone
 
 
 def test_a_track_outlines_only_its_own_segments():

@@ -37,8 +37,9 @@ def importance_bars(
         most = float(np.nanmax(np.abs(panel.values), initial=0)) or 1.0
         low, high = (-1.08 * most if panel.signed else 0.0), 1.08 * most
         left = (number - 1) * (width + BETWEEN)
+        right = min(left + width, 1)  # rounding may lead beyond
         axes[f"xaxis{number}"] = {
-            "domain": [left, left + width], "range": [low, high], "nticks": 3, "tickfont": {"size": 10},
+            "domain": [left, right], "range": [low, high], "nticks": 3, "tickfont": {"size": 10},
             "zeroline": panel.signed, "zerolinecolor": FAINT, "showgrid": False, "automargin": False,
         }  # fmt: skip
         titles.append({"text": _wrapped(panel.title), "x": left + width / 2, "xref": "paper", "y": 1,

@@ -27,10 +27,8 @@ from esm2amp_core.figures.explanation_pair import (
 from esm2amp_core.number_text import number_text
 
 HEIGHT, CURVE_HEIGHT = 122, 90
-ROOM_PIXELS, USUAL_PIXELS = 6, 1100
-"""A cell needs more than so many for a letter; and how wide both sequences are on most screens."""
-MOST_AT_ONCE = 100
-"""Residues of a protein whose letters show from the start."""
+ROOM_PIXELS, EVERY = 8, 4
+"""A cell needs more than so many for a letter; and every which letter belongs to one trace."""
 # Automatic margins would have Plotly draw everything twice.
 BORDERS = {"showgrid": False, "zeroline": False, "showticklabels": False, "fixedrange": True, "ticks": "",
            "automargin": False}
@@ -147,16 +145,18 @@ def _letters(
     most = _largest(residues) if known else 1.0
     colours = [go.Heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
                           colorscale=LETTERS, showscale=False)] if known and not muted else []  # fmt: skip
-    # Plotly fits the letters of a heatmap to its cells, less the gap between these, and makes none where
-    # nothing is left: a text per bar that is hidden when too small takes most of the time of the page. It
-    # fits only where there are several rows: there is another one, with one text that nobody sees.
-    room = max(ROOM_PIXELS, USUAL_PIXELS / len(sequence) if len(sequence) > MOST_AT_ONCE else 0)
-    letters = go.Heatmap(
-        z=np.zeros((2, len(sequence))), x=places, y=[0.48, 1.48], xgap=room, hoverinfo="skip",
-        text=[list(sequence), [" "] + [""] * (len(sequence) - 1)], texttemplate="%{text}",
-        textfont={"color": DARK, "family": "monospace"}, colorscale=[[0, CLICKABLE], [1, CLICKABLE]],
-        showscale=False,
-    )  # fmt: skip
+    # Plotly fits the texts of a heatmap to its cells, less the gap between these, and makes none where
+    # nothing is left: a text per bar that is hidden when too small takes most of the time of the page. It fits only
+    # where several rows are in view: there is another one, of texts that nobody sees. A cell as wide as four
+    # residues has its letter grow four times as fast with the zoom, so that hardly ever one is too small.
+    letters = [
+        go.Heatmap(
+            z=np.zeros((2, len(own))), x=own, y=[0.48, 1.48], xgap=EVERY * ROOM_PIXELS, hoverinfo="skip",
+            text=[[sequence[place - 1] for place in own], [" "] * len(own)], texttemplate="%{text}",
+            textfont={"color": DARK, "family": "monospace"}, showscale=False,
+            colorscale=[[0, CLICKABLE], [1, CLICKABLE]],
+        ) for own in (places[start::EVERY] for start in range(EVERY))
+    ]  # fmt: skip
     cells = go.Bar(
         x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
         marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in token_of],
@@ -164,7 +164,7 @@ def _letters(
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
-    return [*colours, letters, cells]
+    return [*colours, *letters, cells]
 
 
 def _largest(values: np.ndarray) -> float:

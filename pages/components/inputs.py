@@ -67,7 +67,7 @@ def _two_sequences() -> Source | None:
     if crowded := {side: n for side, text in texts.items() if (n := n_records(text)) > 1}:
         for side, number in crowded.items():
             show_user_error(SequenceError(f"Box {side} holds {number:,} sequences; keep one.",
-                                          hint="A sequence has no empty line in it. "
+                                          hint="If it is one sequence, take out the empty lines. "
                                           f"For several pairs, use '{PASTE}' or '{UPLOAD}'."))
         return None
     if not all(sequences.values()):

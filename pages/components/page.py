@@ -45,11 +45,13 @@ def page(title: str) -> Iterator[Workspace]:
     ensure_declared()
     st.set_page_config(page_title=f"{title} · esm2amp", page_icon=ICON, layout="wide")
     st.logo(LOGO, size="medium")
-    st.html(STYLE + early_scripts(), unsafe_allow_javascript=True)
+    st.html(STYLE)  # alone: Streamlit gives room to HTML that holds more than a style
     with error_boundary():
         workspace = _open_workspace(Settings.from_environment())
         workspace.ensure_worker()
         yield workspace
+    if scripts := early_scripts():
+        st.html(scripts, unsafe_allow_javascript=True)
 
 
 @contextmanager
