@@ -146,9 +146,9 @@ def _letters(
     colours = [go.Heatmap(z=[residues], x=places, y=[0.48], dy=0.9, zmin=-most, zmax=most, hoverinfo="skip",
                           colorscale=LETTERS, showscale=False)] if known and not muted else []  # fmt: skip
     # Plotly fits the texts of a heatmap to its cells, less the gap between these, and makes none where
-    # nothing is left: a text per bar that is hidden when too small takes most of the time of the page. It fits only
-    # where several rows are in view: there is another one, of texts that nobody sees. A cell as wide as four
-    # residues has its letter grow four times as fast with the zoom, so that hardly ever one is too small.
+    # nothing is left: a text per bar that is hidden when too small takes most of the time of the page.
+    # It fits only where several rows are in view: there is another one, of texts that nobody sees. A cell
+    # as wide as four residues has its letter grow four times as fast with the zoom: hardly one is too small.
     letters = [
         go.Heatmap(
             z=np.zeros((2, len(own))), x=own, y=[0.48, 1.48], xgap=EVERY * ROOM_PIXELS, hoverinfo="skip",
