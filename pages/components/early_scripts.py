@@ -16,7 +16,7 @@ PAUSE_MS = 500
 
 @cache
 def early_scripts() -> str:
-    """HTML that has the browser import them once it has nothing else to do; "" if Streamlit renamed them."""
+    """HTML that has an idle browser import them, but for renamed ones; "" if none is left."""
     folder = Path(file_util.get_static_dir(), "static", "js")
     names = [path.name for library in LIBRARIES for path in sorted(folder.glob(f"{library}.*.js"))]
     imports = " ".join(f'import("./static/js/{name}").catch(() => {{}});' for name in names)
