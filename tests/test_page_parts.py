@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +28,6 @@ from pages.components.draft import Source, read_draft
 from pages.components.file_row import file_stem
 from pages.components.inputs import bare_name
 from pages.components.model_words import JobModel, is_weak, trust_words
-from pages.components.navigation import load_pages
 from pages.components.prevalence import curve_of
 from pages.components.result_filter import ResultFilter
 from pages.components.result_table import _shown_words as shown_words
@@ -225,13 +225,25 @@ def test_nested_facts_become_lines():
     }
 
 
-def test_the_server_finds_its_application_and_has_loaded_the_pages():
-    """`streamlit run app.py` looks for it in the text; loading is done before the first visit."""
+def test_the_server_finds_its_application():
+    """`streamlit run app.py` looks for it in the text of the file."""
     found = discover_asgi_app(ROOT / "app.py")
     assert found.is_asgi_app and found.import_string == "app:app"
-    load_pages()
+
+
+def test_a_server_has_loaded_all_parts_of_pages_and_need_not_look_through_them_for_garbage():
+    code = """
+import gc, sys
+from pages.components.navigation import load_pages
+load_pages()
+print(gc.get_freeze_count(), len(gc.get_objects()), *sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    frozen, left, *modules = run.stdout.split()
+    assert int(frozen) > 100_000 and int(left) < 1_000
     parts = {f"pages.components.{path.stem}" for path in (ROOT / "pages" / "components").glob("*.py")}
-    assert parts <= set(sys.modules)
+    assert parts <= set(modules)
 
 
 @pytest.mark.parametrize(

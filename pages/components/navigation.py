@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -24,9 +25,15 @@ SHOW_A_JOB = (SCREEN, RESULTS, EXPLAIN, REGIONS)
 
 
 def load_pages() -> None:
-    """Import all that pages are made of, before the first visitor has to wait for it."""
+    """Import all that pages are made of, before the first visitor has to wait for it.
+
+    Streamlit collects garbage after every run of a page, while the browser waits to hear that it ended: what
+    the libraries hold for good, some hundred thousand objects, is not looked through again.
+    """
     for module in iter_modules(components.__path__, f"{components.__name__}."):
         import_module(module.name)
+    gc.collect()
+    gc.freeze()
 
 
 def declare_pages() -> st.Page:
