@@ -8,8 +8,9 @@ it twice, with 10 and with 10,000 past jobs, and measures in a browser with an e
 Seconds are from what the person does until the page is complete: nothing runs, tables and charts are drawn.
 "first" is the first visit after the server started, "later" the median of the visits after it, each with an
 empty browser profile, but for "again": the same address a third time in the same browser, and "from the
-list": by a link on the page of jobs, after that was looked at for a while. "server" is processor time of
-the web process, where the system tells (Linux).
+list": by a link on the page of jobs, after that was looked at for a while; as is the page before a paste.
+"server" is processor time of the web process, where the system tells (Linux). "Streamlit alone" is a page
+with nothing of ours (empty_page.py): no page that has as much on it can be faster.
 Needs Chromium and the packages of ``pip install -e '.[test]'``.
 """
 
@@ -54,6 +55,7 @@ LIMIT_SECONDS = 2.0
 TIMEOUT = 120_000
 READING_MS = 2_500
 """A person looks at a page for so long before choosing something on it."""
+EMPTY_PAGES = {"/?with=": "a word", "/?with=table": "a table", "/?with=table&with=chart": "table and chart"}
 NAME = 42
 COMPLETE = """() => {
     const all = (name) => [...document.querySelectorAll(`[data-testid=${name}]`)]
@@ -138,6 +140,13 @@ class Person:
         return page
 
 
+def look_at_nothing(person: Person, visits: int) -> None:
+    """Pages that only Streamlit has a part in."""
+    for _ in range(visits + 1):
+        for address, name in EMPTY_PAGES.items():
+            person.open(f"Streamlit alone, {name}", address, "Nothing else").context.close()
+
+
 def look_at_first_page(person: Person, visits: int) -> None:
     """The bare address."""
     for _ in range(visits + 1):
@@ -206,6 +215,7 @@ def paste_pairs(person: Person, workspace: Workspace, n_pairs: int, n_proteins: 
         page = person.new_tab()
         for title in (name, f"{name}, again"):
             page.goto(person.address)
+            page.wait_for_timeout(READING_MS)
             for label, text in (("Sequences (FASTA)", fasta), ("Pairs", pairs)):
                 box = page.get_by_role("textbox", name=label, exact=True)
                 box.focus()
@@ -225,11 +235,16 @@ def paste_pairs(person: Person, workspace: Workspace, n_pairs: int, n_proteins: 
 def measure(workspace: Workspace, jobs: dict[str, str], options: argparse.Namespace) -> dict[str, object]:
     """Start the app and look at every page."""
     n_past = workspace.jobs.count() - len(jobs)
-    port = free_port()
+    folder, port = workspace.settings.workspace, free_port()
+    waits = {}
     with (
         chromium() as browser,
-        running_app(workspace.settings.workspace, models=MODELS, port=port) as address,
+        running_app(folder, models=MODELS, port=port, script=HERE / "empty_page.py") as address,
     ):
+        person = Person(browser, address)
+        look_at_nothing(person, options.visits)
+        waits |= person.waits
+    with chromium() as browser, running_app(folder, models=MODELS, port=port) as address:
         person = Person(browser, address)
         look_at_first_page(person, options.visits)
         look_at_results(person, jobs["large"], options.rows, options.visits)
@@ -238,9 +253,10 @@ def measure(workspace: Workspace, jobs: dict[str, str], options: argparse.Namesp
         look_at_jobs(person, options.visits)
         paste_pairs(person, workspace, options.pairs, options.proteins, options.visits)
         memory = peak_memory_mb(person.server)
+        waits |= person.waits
     stop_worker(workspace)
     return {"past_jobs": n_past, "server_peak_mb": round(memory),
-            "waits": {name: asdict(waits) for name, waits in person.waits.items()}}  # fmt: skip
+            "waits": {name: asdict(wait) for name, wait in waits.items()}}  # fmt: skip
 
 
 def stop_worker(workspace: Workspace) -> None:
