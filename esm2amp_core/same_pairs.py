@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from esm2amp_core.errors import Issue, Severity
 from esm2amp_core.pairs import PairTable
@@ -32,12 +33,12 @@ def number_sequences(table: PairTable, numbers: dict[str, int]) -> np.ndarray:
     A sequence that `numbers` lacks is added to it, in the order of the rows, so that tables share numbers.
     """
     found = np.full((len(table), 2), -1, np.int64)
-    errors = table.problems(Severity.ERROR)
-    rows = zip(table.frame["row"], table.frame["protein_a"], table.frame["protein_b"], strict=True)
-    for place, (row, *names) in enumerate(rows):
-        if row not in errors:
-            for side, name in enumerate(names):
-                found[place, side] = numbers.setdefault(table.proteins[name].sequence, len(numbers))
+    usable = ~table.frame["row"].isin(table.problems(Severity.ERROR)).to_numpy()
+    used = table.frame.loc[usable, ["protein_a", "protein_b"]].to_numpy(dtype=object).ravel()
+    codes, names = pd.factorize(used)
+    sequences = (table.proteins[name].sequence for name in names)
+    number_of = np.array([numbers.setdefault(sequence, len(numbers)) for sequence in sequences], np.int64)
+    found[usable] = number_of[codes].reshape(-1, 2)
     return found
 
 

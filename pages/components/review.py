@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from esm2amp_core.columns import ColumnMap, columns_like_sequences, guess_columns
 from esm2amp_core.errors import PairError, Severity, UserError
+from esm2amp_core.pairs import PairTable
 from esm2amp_core.tables import unique_names
 from pages.components import state
 from pages.components.draft import Draft
@@ -44,7 +46,7 @@ def show_review(draft: Draft) -> None:
 
 def _show_counts(draft: Draft) -> None:
     pairs = draft.pairs
-    named = pd.unique(pairs.frame[["protein_a", "protein_b"]].to_numpy().ravel())
+    named = _names(pairs)
     used = {pairs.proteins[name].digest: pairs.proteins[name] for name in named if name in pairs.proteins}
     n_residues = sum(len(protein.sequence) for protein in used.values())
     numbers = (
@@ -60,8 +62,13 @@ def _show_counts(draft: Draft) -> None:
 
 def _may_lack_columns(draft: Draft) -> bool:
     """Whether proteins lack sequences that stand in columns nobody chose."""
-    named = {*draft.pairs.frame["protein_a"], *draft.pairs.frame["protein_b"]} - {""}
+    named = set(_names(draft.pairs)) - {""}
     return bool(named - set(draft.pairs.proteins) and columns_like_sequences(draft.raw, draft.columns))
+
+
+def _names(pairs: PairTable) -> np.ndarray:
+    """All names in the pairs, each once."""
+    return pd.unique(pairs.frame[["protein_a", "protein_b"]].to_numpy(dtype=object).ravel())
 
 
 def choose_columns(draft: Draft, *, expanded: bool) -> None:
