@@ -19,6 +19,7 @@ from esm2amp_core.jobs import JobState
 from esm2amp_core.kinds import EXPLAIN
 from esm2amp_core.number_text import number_text
 from esm2amp_core.tasks.worker import run_pending
+from pages.components import explain_choice
 from pages.components.explain_downloads import zipped
 from pages.components.text import literal
 
@@ -222,14 +223,15 @@ def test_sampled_interactions_tell_their_standard_error(workspace):
     assert f"at most {number_text(float(errors.max()), '.2g')})" in said
 
 
-def test_rows_that_could_not_be_explained_are_named_above_the_means(workspace):
+@pytest.mark.parametrize("row", ["1", "all"])
+def test_rows_that_could_not_be_explained_are_named_above_pairs_and_means(workspace, row):
     job_id = explained(workspace)
-    assert "could not be explained" not in words(visit("explain", job=job_id))
+    assert "could not be explained" not in words(visit("explain", job=job_id, row=row))
     path = folder_of(workspace, job_id).folder / "summary.json"
     summary = json.loads(path.read_text(encoding="utf-8"))
     summary["left_out"] = [{"row": 7, "protein_a": "X", "protein_b": "Y", "reason": "No sequence."}]
     path.write_text(json.dumps(summary), encoding="utf-8")
-    assert "**1 row could not be explained:** 7." in words(visit("explain", job=job_id))
+    assert "**1 row could not be explained:** 7." in words(visit("explain", job=job_id, row=row))
 
 
 def test_a_chosen_segment_comes_from_the_address_with_its_residues_and_letters(workspace):
@@ -271,9 +273,16 @@ def test_names_of_people_are_shown_as_they_were_typed(workspace):
 # ---------------------------------------------------------------- many pairs
 
 
-def test_many_pairs_begin_with_their_means_and_the_address_opens_one(workspace):
+def test_a_few_pairs_begin_with_the_first_and_many_with_their_mean(workspace, monkeypatch):
     job_id = explained(workspace)
-    app = visit("explain", job=job_id)
+    assert visit("explain", job=job_id).selectbox(key="explain-pair").value == 1
+    monkeypatch.setattr(explain_choice, "FOR_A_MEAN", 4)
+    assert visit("explain", job=job_id).selectbox(key="explain-pair").value == "all"
+
+
+def test_pairs_have_means_and_the_address_opens_one(workspace):
+    job_id = explained(workspace)
+    app = visit("explain", job=job_id, row="all")
     assert "The mean of **4 pairs**" in words(app)
     assert "Pair by pair" in [tab.label for tab in app.tabs]
     app.selectbox(key="explain-pair").set_value(3)

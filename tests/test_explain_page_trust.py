@@ -58,7 +58,7 @@ def test_p_values_are_told_beside_those_that_decide_and_of_many_pairs_the_share(
     assert "no better than random orders (p = 0.03, corrected for several methods 0.06)" in told
     assert "better than random orders (p = 0.01, corrected for several methods 0.02)" in words(
         trust_tab(job=job_id, row="2"))
-    assert "better on 75 % (50 to 90 %) of the pairs" in words(trust_tab(job=job_id))
+    assert "better on 75 % (50 to 90 %) of the pairs" in words(trust_tab(job=job_id, row="all"))
 
 
 def test_a_method_whose_magnitudes_outlive_the_weights_says_so(workspace):

@@ -22,15 +22,17 @@ from pages.components.text import count, literal
 WITH_ATTENTION = "starter_amps"
 MOST_NAMED = 10
 """Rows told by their numbers."""
+FOR_A_MEAN = 30
+"""From so many pairs on, their mean is shown first: of fewer, say a few hits of a screen, one is meant."""
 
 
 def choose_pair(folder: ExplanationFolder) -> int | str:
-    """The row in the address, or the one of the list; a key of `GROUPS` for a mean."""
+    """The row in the address, or else the first, or of many pairs all; a key of `GROUPS` for a mean."""
     pairs = folder.pairs
     rows = pairs["row"].tolist()
     if len(rows) == 1:
         return rows[0]
-    asked = st.query_params.get(ROW, ALL)
+    asked = st.query_params.get(ROW, str(rows[0]) if len(rows) < FOR_A_MEAN else ALL)
     chosen: int | str = int(asked) if asked.isdecimal() else asked
     groups = groups_of(folder)
     if chosen not in groups and chosen not in rows:
@@ -46,9 +48,9 @@ def choose_pair(folder: ExplanationFolder) -> int | str:
 
 
 def show_score(view: View, threshold: float | None) -> None:
-    """Probability and call of the pair in words; for a mean, of how many pairs it is, and of which not."""
+    """Probability and call of the pair in words, or of how many pairs it is a mean; and which rows failed."""
     left_out = view.folder.summary["left_out"]
-    if left_out and (not view.is_pair or len(view.folder.pairs) == 1):
+    if left_out:
         rows = ", ".join(f"{row['row']}" for row in left_out[:MOST_NAMED])
         more = f" and {len(left_out) - MOST_NAMED:,} more" if len(left_out) > MOST_NAMED else ""
         st.markdown(f"**{count(len(left_out), 'row')} could not be explained:** {rows}{more}. "
