@@ -164,6 +164,38 @@ def test_letters_of_a_sequence_show_where_they_can_be_read_and_are_not_made_else
     tab.close()
 
 
+@pytest.mark.parametrize(("first", "last"), [(1, 393), (80, 129), (96, 105)])
+def test_residues_of_a_sequence_answer_to_the_pointer_and_choose_their_segment(browser, first, last):
+    """Although no element stands for a residue: at its letter it answers, above it the segment."""
+    tokens = tuple(f"{side}.segment{i}" for side in "AB" for i in range(10))
+    figure = sequence_track("MEEPQSDPSV" * 39 + "MMM", "A", np.ones(20),
+                            PairTokens(tokens, ("x", "y"), (393, 393)), signed=False)  # fmt: skip
+    figure.update_layout(width=1120).update_xaxes(range=[first - 0.5, last + 0.5])
+    tab = browser.new_page(viewport={"width": 1280, "height": 300})
+    tab.set_content(figure.to_html(include_plotlyjs=True))
+    tab.locator(".main-svg").first.wait_for()
+    tab.evaluate("""() => {
+        window.track = document.querySelector('.js-plotly-plot');
+        track.on('plotly_selected', told => { window.told = told?.points.map(point => point.customdata); });
+    }""")
+
+    def point_at(residue: float, height: float) -> tuple[float, float]:
+        return tuple(tab.evaluate("""([x, y]) => {
+            const {xaxis, yaxis} = track._fullLayout, {left, top} = track.getBoundingClientRect();
+            return [left + xaxis._offset + xaxis.d2p(x), top + yaxis._offset + yaxis.d2p(y)];
+        }""", [residue, height]))  # fmt: skip
+
+    said = tab.locator(".hoverlayer .hovertext")
+    for residue, height, words in ((100, 0.48, "V100"), (101, 0.48, "M101"), (101, 0.2, "M101"),
+                                   (100, 1.5, "A.segment2 (residues 81–120 of x)")):  # fmt: skip
+        tab.mouse.move(1, 1)
+        tab.mouse.move(*point_at(residue, height))
+        expect(said).to_contain_text(words)
+    tab.mouse.click(*point_at(100.3, 0.48))
+    tab.wait_for_function("window.told?.at(-1)?.[0] === 'A.segment2'")
+    tab.close()
+
+
 def test_a_fresh_server_opens_on_any_page_first(tmp_path, browser, server):
     with running_app(tmp_path, models=server.models, port=free_port()) as address:
         page = browser.new_page()

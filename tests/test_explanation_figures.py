@@ -298,7 +298,8 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     sequence = "ACDEFGHIKL" * 4
     values = RNG.normal(size=T)
     figure = sequence_track(sequence, "B", values, PAIR, signed=True)
-    blocks, cells = (trace for trace in figure.data if trace.type == "bar")
+    blocks, beds = (trace for trace in figure.data if trace.type == "bar")
+    cells = figure.data[-1]
     letters = {place: letter for trace in figure.data if trace.type == "heatmap"
                for place, letter in zip(trace.x, trace.text[0], strict=True)}
     assert_allclose(np.array(blocks.x) - np.array(blocks.width) / 2, np.arange(0.5, 40, 4))
@@ -308,7 +309,9 @@ def test_blocks_cover_the_chain_and_letters_stand_at_their_numbers():
     assert letters == dict(enumerate(sequence, start=1))
     assert list(cells.x[:3]) == [1, 2, 3]
     assert cells.customdata[4][0] == "B.segment1" and cells.hovertext[4] == "F5"
-    assert cells.marker.color == CLICKABLE
+    assert (beds.x, beds.width) == (blocks.x, blocks.width)
+    assert [*beds.customdata[1], *blocks.customdata[1]] == ["B.segment1"] * 2
+    assert cells.marker.color == beds.marker.color == CLICKABLE
 
 
 def test_a_track_outlines_only_its_own_segments():

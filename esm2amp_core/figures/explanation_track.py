@@ -86,7 +86,7 @@ def sequence_track(
         "shapes": shapes, "height": HEIGHT, "showlegend": False, "barmode": "overlay",
         "bargap": 0.001,  # without a gap Plotly rounds bars to whole pixels, away from their outlines
         "margin": {"l": 6, "r": 6, "t": 26, "b": 34}, "dragmode": "zoom", "clickmode": "event+select",
-        "hovermode": "closest", "plot_bgcolor": "rgba(0,0,0,0)",
+        "hovermode": "closest", "hoverdistance": 50, "plot_bgcolor": "rgba(0,0,0,0)",
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": FAINT, "activecolor": CHOSEN},
     }  # fmt: skip
     if residues is not None:
@@ -157,14 +157,26 @@ def _letters(
             colorscale=[[0, CLICKABLE], [1, CLICKABLE]],
         ) for own in (places[start::EVERY] for start in range(EVERY))
     ]  # fmt: skip
-    cells = go.Bar(
-        x=places, y=[0.9] * len(sequence), base=[0.03] * len(sequence), width=1,
-        marker={"color": CLICKABLE, "line": {"width": 0}}, customdata=[[token] for token in token_of],
+    hovers, own = pair.hovers(), [token for token in dict.fromkeys(token_of) if token]
+    stretches = [pair.residues(token) for token in own]
+    beds = go.Bar(
+        x=[(start + end) / 2 for start, end in stretches], y=[0.9] * len(own), base=[0.03] * len(own),
+        width=[end - start + 1 for start, end in stretches], customdata=[[token] for token in own],
+        marker={"color": CLICKABLE, "line": {"width": 0}},
+        hovertext=[hovers[pair.tokens.index(token)] for token in own],
+        hovertemplate="%{hovertext}<extra></extra>", **STILL,
+    )  # fmt: skip
+    # Of a marker that is not displayed Plotly tells all the same, if the pointer is near: an element per
+    # residue would take most of the time. Further away, in a wide cell, the segment answers; and the markers
+    # stand low, lest they answer for the blocks above.
+    cells = go.Scatter(
+        x=places, y=[0.25] * len(sequence), mode="markers", customdata=[[token] for token in token_of],
+        marker={"color": CLICKABLE, "maxdisplayed": 1},
         hovertext=[f"{letter}{i}" + (f": {number_text(residues[i - 1], '+.3g')}" if known else "")
                    for i, letter in enumerate(sequence, start=1)],
         hovertemplate="%{hovertext}<extra></extra>", **STILL,
     )  # fmt: skip
-    return [*colours, *letters, cells]
+    return [*colours, *letters, beds, cells]
 
 
 def _largest(values: np.ndarray) -> float:
