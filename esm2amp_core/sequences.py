@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 from esm2amp_core.errors import Issue, SequenceError, Severity, quoted
 from esm2amp_core.files.text import decode, plain_line_ends, read_file
@@ -21,6 +22,8 @@ MIN_RESIDUES = 10
 MAX_ENTRIES = 500_000
 """Proteins that are read from one FASTA text: more than any proteome has."""
 _UNKNOWN = re.compile(f"[^{''.join(sorted(STANDARD | RARE))}]")
+_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
+"""`str.upper` would make residues of other letters: SS of ß, FI of the ligature that a PDF holds."""
 _NUCLEOTIDES = frozenset("ACGTUN")
 
 
@@ -75,7 +78,7 @@ def clean_sequence(text: str) -> tuple[str, list[str]]:
     notes : list of str
         What a person should know about it, one sentence each.
     """
-    sequence = "".join(text.split()).upper()
+    sequence = "".join(text.split()).translate(_UPPER)
     notes = []
     if sequence.endswith("*"):
         sequence = sequence.rstrip("*")

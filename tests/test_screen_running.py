@@ -257,6 +257,17 @@ def test_a_damaged_part_is_noticed_and_made_again(predictor, everything, screen,
     assert contents(tmp_path / "s") == contents(screen.folder)
 
 
+def test_parts_that_changed_places_in_the_list_are_made_again(predictor, everything, screen, tmp_path):
+    made = run_screen(predictor, everything, tmp_path / "s", options=OPTIONS)
+    values = json.loads((made.folder / "manifest.json").read_text(encoding="utf-8"))
+    first, second = values["parts"][:2]
+    for name in ("file", "sha256", "rows"):
+        first[name], second[name] = second[name], first[name]
+    (made.folder / "manifest.json").write_text(json.dumps(values), encoding="utf-8")
+    run_screen(predictor, everything, made.folder, options=OPTIONS)
+    assert contents(made.folder) == contents(screen.folder)
+
+
 def test_a_screen_of_something_else_is_refused_in_words(home, predictor, everything, proteins, screen):
     before = contents(screen.folder)
     other_model = Predictor.load("ordered", settings=home, cache=predictor.cache)

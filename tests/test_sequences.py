@@ -48,6 +48,12 @@ def test_cleaning_joins_lines_raises_case_and_strips_the_stop():
     assert "stop sign" in notes[0]
 
 
+@pytest.mark.parametrize("letter", ["ß", "\ufb01", "ı", "ſ", "é", "\uff21"])
+def test_letters_that_only_become_residues_in_upper_case_are_refused(letter):
+    sequence, _ = clean_sequence("acd" + letter + "efghiklm")
+    assert f"'{letter}' at position 4" in sequence_problem(sequence)
+
+
 def test_a_nucleotide_sequence_is_noticed():
     assert "DNA" in clean_sequence("ACGT" * 10)[1][0]
     assert clean_sequence(P53)[1] == []

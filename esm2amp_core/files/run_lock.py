@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from esm2amp_core.errors import UserError
+from esm2amp_core.files.whole_folder import unwritable
 
 
 @contextmanager
@@ -41,8 +42,7 @@ def run_lock(path: Path, doing: str, *, hint: str) -> Iterator[None]:
         raise UserError(f"{doing} by another process{_holder(path)}.",
                         hint=f"Wait for its end, or {hint}.") from None
     except OSError as error:
-        raise UserError(f"{path.parent} cannot be used: {error.strerror or error}.",
-                        hint="Name a place in a folder of your own.") from None
+        raise unwritable(path.parent, error) from None
     try:
         yield
     finally:

@@ -32,7 +32,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         _refuse_taken(folder)
         os.replace(part, folder)  # an empty folder may stand there
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -59,7 +59,7 @@ def check_new_folder(folder: Path) -> None:
         with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent):
             pass
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     finally:
         for parent in missing:
             with suppress(OSError):
@@ -73,7 +73,8 @@ def _refuse_taken(folder: Path) -> None:
         raise UserError(f"{folder} exists already.", hint="Name a new folder, or remove that one.")
 
 
-def _unwritable(folder: Path, error: OSError) -> UserError:
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """The error for a place that cannot be written, with the remedy for a full disk or for another reason."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return UserError(f"{folder} cannot be written: {error.strerror or error}.",
                      hint="Free some space there, then try again." if full

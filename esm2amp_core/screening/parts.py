@@ -104,7 +104,7 @@ class PartStore:
         # In memory first: Arrow's own words for a full disk are not for people.
         pq.write_table(table, buffer, compression="zstd", use_dictionary=["protein_a", "protein_b"])
         data = buffer.getvalue().to_pybytes()
-        path = self.folder / PARTS / f"part-{block.number:06d}.parquet"
+        path = self._path(block.number)
         part = {"block": block.number, "file": path.name, "rows": len(table),
                 "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
         with self._writing():
@@ -122,8 +122,7 @@ class PartStore:
         JobError
             If its part is not as it was written.
         """
-        part = self._finished[number]
-        table = read_part(self.folder / PARTS / Path(part["file"]).name, part["sha256"])
+        table = read_part(self._path(number), self._finished[number]["sha256"])
         return BlockScores(*(table[name].to_numpy() for name in ("logit", "probability", "order_difference")))
 
     def pairs(self, block: Block) -> np.ndarray:
@@ -150,6 +149,10 @@ class PartStore:
             raise UserError(f"{self.folder} cannot be written: {error.strerror or error}.",
                             hint="Check its permissions and the free space; run again, and it goes on."
                             ) from None  # fmt: skip
+
+    def _path(self, number: int) -> Path:
+        """Where a block's part belongs, whatever the list says: another one there is a damaged one."""
+        return self.folder / PARTS / f"part-{number:06d}.parquet"
 
     def _end_last_line(self) -> None:
         """End a half-written line of the journal: what comes next must not be joined to it."""
