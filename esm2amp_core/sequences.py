@@ -70,7 +70,7 @@ def sequence_problem(sequence: str) -> str:
 
 
 def clean_sequence(text: str) -> tuple[str, list[str]]:
-    """Remove white space, write in upper case, strip a trailing stop.
+    """Remove white space and the numbers of lines, write in upper case, strip a trailing stop.
 
     Returns
     -------
@@ -78,8 +78,11 @@ def clean_sequence(text: str) -> tuple[str, list[str]]:
     notes : list of str
         What a person should know about it, one sentence each.
     """
-    sequence = "".join(text.split()).translate(_UPPER)
-    notes = []
+    words, notes = text.split(), []
+    if any(word.isdecimal() for word in words) and not all(word.isdecimal() for word in words):
+        words = [word for word in words if not word.isdecimal()]  # as GenBank numbers its lines
+        notes.append("Numbers between the letters were left out.")
+    sequence = "".join(words).translate(_UPPER)
     if sequence.endswith("*"):
         sequence = sequence.rstrip("*")
         notes.append("A stop sign (*) at the end was left out.")

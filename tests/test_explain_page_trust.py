@@ -1,10 +1,12 @@
 """The Explain page: how far to trust an explanation, and its files."""
 
 import io
+import os
 import zipfile
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from explained_jobs import explained, folder_of, make_models
 from page_visits import sound, visit, words
@@ -82,6 +84,14 @@ def test_a_pair_that_stands_out_downwards_is_told_as_that(workspace, decoys, tol
                     np.zeros((0, 1, 1)))
     np.savez_compressed(folder_of(workspace, job_id).folder / "controls.npz", **test.to_arrays())
     assert f"; {told}." in words(trust_tab(job=job_id))
+    folder = folder_of(workspace, job_id).folder
+    pairs = pd.read_parquet(folder / "pairs.parquet")
+    for called in (True, False):
+        pairs.assign(interacts=called).to_parquet(folder / "pairs.parquet")
+        os.utime(folder / "summary.json", ns=(called, called))  # read anew
+        warnings = [one.value for one in visit("explain", job=job_id).warning]
+        warned = any("score as high as this pair" in warning for warning in warnings)
+        assert warned == (called and told != "the pair stands out")
 
 
 def test_a_pair_that_was_not_tested_is_shown_with_the_tests_of_the_others(workspace, monkeypatch):

@@ -251,3 +251,15 @@ def test_a_note_about_the_table_stands_there_once(workspace):
     notes = [problem for problem in table["Problem"] if "Above the header" in problem]
     assert len(notes) == 1
     assert "Above the header" not in words(app)
+
+
+def test_a_job_that_has_to_wait_for_others_is_told_so_before_and_after(workspace):
+    assert "came before it" not in words(paste("P04637\tQ00987"))
+    pairs = workspace.inputs(finished_job(workspace))
+    first, second = (workspace.submit_prediction(pairs, bundle="starter", title=title) for title in "12")
+    app = paste("P04637\tQ00987")
+    assert "It starts after 2 jobs that came before it." in words(app)
+    assert "Place 2 in the queue." in words(visit("results", job=second.id))
+    assert "when the worker is ready" in words(visit("results", job=first.id))
+    workspace.jobs.claim("someone")
+    assert "when the job that is running now has ended" in words(visit("results", job=second.id))

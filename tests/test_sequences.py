@@ -48,6 +48,13 @@ def test_cleaning_joins_lines_raises_case_and_strips_the_stop():
     assert "stop sign" in notes[0]
 
 
+def test_numbers_of_lines_are_left_out_and_told():
+    sequence, notes = clean_sequence("  1 meepqsdpsv eppls\n 16 qetfsdlwkl")
+    assert sequence == "MEEPQSDPSVEPPLSQETFSDLWKL" and notes == ["Numbers between the letters were left out."]
+    assert clean_sequence("12 34")[0] == "1234"
+    assert "'1' at position 3" in sequence_problem(clean_sequence("ME1EPQSDPSV")[0])
+
+
 @pytest.mark.parametrize("letter", ["ß", "\ufb01", "ı", "ſ", "é", "\uff21"])
 def test_letters_that_only_become_residues_in_upper_case_are_refused(letter):
     sequence, _ = clean_sequence("acd" + letter + "efghiklm")

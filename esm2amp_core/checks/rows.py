@@ -168,5 +168,7 @@ def _input_issues(
     unused = {issue.value for issue in fasta_issues
               if issue.value and issue.severity == Severity.ERROR and issue.value not in used}
     if unused:
-        yield Issue(None, "", f"{len(unused):,} names in the FASTA that no pair uses cannot be read "
+        named = "1 name in the FASTA that no pair uses" if len(unused) == 1 else (
+            f"{len(unused):,} names in the FASTA that no pair uses")  # fmt: skip
+        yield Issue(None, "", f"{named} cannot be read "
                     f"({', '.join(map(quoted, sorted(unused)[:3]))}).", "", Severity.WARNING)

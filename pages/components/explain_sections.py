@@ -23,7 +23,7 @@ from pages.components.explain_provenance import show_provenance
 from pages.components.explain_reading import View, open_folder, open_view
 from pages.components.explain_selection import show_selection
 from pages.components.explain_structure import show_in_3d
-from pages.components.explain_trust import has_tests, show_trust, unfaithful_methods
+from pages.components.explain_trust import decoys_reach_it, has_tests, show_trust, unfaithful_methods
 from pages.components.page import error_boundary
 from pages.components.tabs import show_tabs
 from pages.components.text import count
@@ -42,6 +42,9 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
         job = workspace.jobs.get(job_id)
         view = open_view(workspace, job, open_folder(workspace, job), chosen)
         unfaithful = unfaithful_methods(view)
+        if decoys_reach_it(view):
+            st.warning("Shuffled and random proteins score as high as this pair: the score says little about "
+                       "these two. “How far to trust it” shows how many do.")
         st.markdown(_first_words(view, unfaithful))
         if view.is_pair:
             show_tracks(view, unfaithful)
@@ -84,12 +87,13 @@ def _first_words(view: View, unfaithful: set[str]) -> str:
         named = ", ".join(_equals(view, one.tokens) for one in leaders)
         return (f"**Most important to the model**, by the length of the bars of "
                 f"{METHODS[trusted[0].method].title}: {named}.")
-    named = ", ".join(f"{_equals(view, one.tokens)} in {one.votes} of {len(trusted)}" for one in leaders)
+    named = ", ".join(f"{_equals(view, one.tokens)} by {one.votes} of {len(trusted)}" for one in leaders)
     others = others_as_often(trusted, leaders, FIRST)
-    last = f"in {leaders[-1].votes} of {len(trusted)}"
+    last = f"by {leaders[-1].votes} of {len(trusted)}"
     more = f"; {count(others, 'other segment')} {last} too" if others else ""
-    return (f"**Most important to the model**, among the {FIRST} longest bars of how many of the "
-            f"{len(trusted)} methods: {named}{more}.")
+    which = "" if len(trusted) == len(view.parts) else " that do better than a random order"
+    return (f"**Most important to the model**: {named}{more}. So many of the methods{which} have it among "
+            f"their {FIRST} longest bars, for the interaction or against it.")
 
 
 def _equals(view: View, tokens: tuple[str, ...]) -> str:

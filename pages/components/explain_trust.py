@@ -37,6 +37,12 @@ def unfaithful_methods(view: View) -> set[str]:
     return found if view.residues is None else found | set(no_better_than_random(view.residues, _row(view)))
 
 
+def decoys_reach_it(view: View) -> bool:
+    """True where a pair is called interacting and no kind of decoys scores less: the score is not its own."""
+    test = read_test(view.folder, Controls) if view.is_pair and view.scored["interacts"] else None
+    return test is not None and len(test.kinds) > 0 and bool((test.p_values > SIGNIFICANT).all())
+
+
 def has_tests(view: View) -> bool:
     """True where there is anything to show."""
     return any(view.folder.has(kind.__name__.lower()) for kind in TESTS)

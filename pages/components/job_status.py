@@ -62,7 +62,7 @@ def _poll(workspace: Workspace, job_id: str, drawn: JobState) -> None:
 def show_progress(workspace: Workspace, job: Job) -> None:
     """Stage, share done, rate and time left; or how many jobs are ahead."""
     if job.state == JobState.QUEUED:
-        st.markdown(f"**Waiting.** {_queue_words(workspace.jobs.position(job.id))}")
+        st.markdown(f"**Waiting.** {_queue_words(workspace, job)}")
         st.progress(0.0)
         return
     now = datetime.now(UTC)
@@ -78,10 +78,13 @@ def _how_far(job: Job) -> str:
     return f" in the step “{literal(job.stage)}”" if job.stage else ""
 
 
-def _queue_words(position: int | None) -> str:
-    if position is None or position <= 1:
-        return "It is next: it starts when the worker is free, usually within seconds."
-    return f"Place {position:,} in the queue."
+def _queue_words(workspace: Workspace, job: Job) -> str:
+    position = workspace.jobs.position(job.id) or 1
+    if position > 1:
+        return f"Place {position:,} in the queue."
+    if workspace.jobs.count(states=(JobState.RUNNING,)):
+        return "It is next: it starts when the job that is running now has ended."
+    return "It is next: it starts when the worker is ready, usually within seconds."
 
 
 def _progress_words(job: Job, now: datetime) -> str:

@@ -48,8 +48,8 @@ def _show_download(workspace: Workspace) -> None:
     st.code(f"esm2amp models download {name}", language="bash")
     st.caption(
         f"The checkpoint comes from figshare, the language model {PUBLISHED_ENCODER} from the Hugging Face "
-        "hub. An interrupted download goes on where it stopped. Nothing else in this program uses the "
-        "network, and your sequences are never sent anywhere."
+        "hub. An interrupted download goes on where it stopped. Beside this, the network is used only "
+        "where you ask for it, for regions and structures; your sequences are never sent anywhere."
     )
 
 

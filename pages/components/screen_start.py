@@ -18,7 +18,7 @@ from pages.components.navigation import SCREEN, open_job
 from pages.components.page import show_user_error
 from pages.components.screen_draft import ScreenDraft, ScreenSource, read_draft
 from pages.components.screen_inputs import choose_source
-from pages.components.submit import COMPARABLE, choose_model_and_title, time_words, timed_jobs
+from pages.components.submit import COMPARABLE, choose_model_and_title, queue_words, time_words, timed_jobs
 from pages.components.text import count, literal, when
 
 BYTES_PER_PAIR, BYTES_PER_PROTEIN, BYTES_PER_NUMBER = 9, 1_000, 4
@@ -129,7 +129,8 @@ def _show_submit(workspace: Workspace, draft: ScreenDraft) -> None:
     if n_besides:
         st.caption(f"Besides, {count(n_besides, 'pair')} with reference proteins of the model: they tell "
                    "whether a protein that meets few others here scores high with everything.")
-    st.caption(_estimate(workspace, manifest, n_pairs + n_besides, draft.proteins.n_residues))
+    estimate = _estimate(workspace, manifest, n_pairs + n_besides, draft.proteins.n_residues)
+    st.caption(f"{estimate} {queue_words(workspace)}".strip())
     _show_disk(workspace, manifest, n_pairs + n_besides, len(draft.proteins.proteins))
     if st.button(f"Screen {count(n_pairs, 'pair')}", type="primary", icon=":material/play_arrow:",
                  disabled=n_pairs == 0):

@@ -27,7 +27,7 @@ def show_submit(workspace: Workspace, draft: Draft) -> None:
     st.subheader("Run", anchor=False)
     manifest, title = choose_model_and_title(workspace, draft.source.title, draft.source.digest)
     if n_scorable:
-        st.caption(_estimate(workspace, manifest, n_scorable))
+        st.caption(f"{_estimate(workspace, manifest, n_scorable)} {queue_words(workspace)}".strip())
     label = f"Predict {count(n_scorable, 'pair')}"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=n_scorable == 0):
         job = workspace.submit_prediction(draft.pairs, bundle=manifest.name, title=title)
@@ -87,6 +87,12 @@ def time_words(seconds: float, n_measured: int, noun: str) -> str:
                 "next page shows progress and the time left, and you can leave it at any time.")
     return (f"About {duration(max(seconds, SHORTEST))}, judging from {count(n_measured, f'earlier {noun}')} "
             "with this model on this machine. You can close the page meanwhile.")
+
+
+def queue_words(workspace: Workspace) -> str:
+    """What a new job has to wait for; empty if for nothing."""
+    n_ahead = workspace.jobs.count(states=(JobState.QUEUED, JobState.RUNNING))
+    return f"It starts after {count(n_ahead, 'job')} that came before it." if n_ahead else ""
 
 
 def _estimate(workspace: Workspace, manifest: Manifest, n_pairs: int) -> str:
