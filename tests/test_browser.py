@@ -330,6 +330,8 @@ def test_jobs_lists_finds_renames_and_deletes(results, server, page):
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: "job=" in url and url != results)
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=60 * SECONDS)
+    # When a job ends its page is drawn anew, and an open dialog closes.
+    expect(page.get_by_role("button", name="Cancel this job")).to_have_count(0, timeout=60 * SECONDS)
     page.get_by_role("button", name="Rename").click()
     page.get_by_role("textbox", name="Title").fill("Second run")
     page.get_by_role("button", name="Save").click()
