@@ -168,7 +168,6 @@ def _input_issues(
     unused = {issue.value for issue in fasta_issues
               if issue.value and issue.severity == Severity.ERROR and issue.value not in used}
     if unused:
-        named = "1 name in the FASTA that no pair uses" if len(unused) == 1 else (
-            f"{len(unused):,} names in the FASTA that no pair uses")  # fmt: skip
-        yield Issue(None, "", f"{named} cannot be read "
+        noun = "name" if len(unused) == 1 else "names"
+        yield Issue(None, "", f"{len(unused):,} {noun} in the FASTA that no pair uses cannot be read "
                     f"({', '.join(map(quoted, sorted(unused)[:3]))}).", "", Severity.WARNING)

@@ -43,8 +43,8 @@ def _explore(workspace: Workspace, job_id: str, chosen: int | str) -> None:
         view = open_view(workspace, job, open_folder(workspace, job), chosen)
         unfaithful = unfaithful_methods(view)
         if decoys_reach_it(view):
-            st.warning("Shuffled and random proteins score as high as this pair: the score says little about "
-                       "these two. “How far to trust it” shows how many do.")
+            st.warning("Shuffled or random proteins often score as high as this pair: the score says little "
+                       "about these two. “How far to trust it” shows how many do.")
         st.markdown(_first_words(view, unfaithful))
         if view.is_pair:
             show_tracks(view, unfaithful)

@@ -38,7 +38,7 @@ def unfaithful_methods(view: View) -> set[str]:
 
 
 def decoys_reach_it(view: View) -> bool:
-    """True where a pair is called interacting and no kind of decoys scores less: the score is not its own."""
+    """True where a pair is called interacting and stands out from no kind of decoys."""
     test = read_test(view.folder, Controls) if view.is_pair and view.scored["interacts"] else None
     return test is not None and len(test.kinds) > 0 and bool((test.p_values > SIGNIFICANT).all())
 
